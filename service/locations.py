@@ -1,0 +1,257 @@
+"""Supplies the location: text of an address in, what the sources say of it out. Never raises, whatever the text.
+
+What is remembered: located texts, in two generations of `MEMO_SIZE`, so that a scan of the address space pushes out
+what is old instead of growing the memory. It belongs to the snapshot: another snapshot, another memo.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from socket import AF_INET, AF_INET6, inet_pton
+from typing import Final, NamedTuple, TypedDict
+
+from rules.facts import IPV4_MAPPED, Address, Location
+from service.geo.addresses import number_of, text_of, unwrapped
+from service.geo.database import Database, SourceInfo, open_database, stamp_of
+from service.geo.examination import InvalidDatabase
+from service.geo.snapshot import INVALID, NARROW, SPECIAL, Snapshot, Status
+
+__all__ = ["InvalidDatabases", "Located", "Locations", "SourceInfo", "locate_row", "open_locations"]
+
+DATA: Final = Path(__file__).parent / "geo" / "data"
+EMBEDDED: Final = "dbip-country-lite"
+MEMO_SIZE: Final = 16_384
+
+from_bytes: Final = int.from_bytes
+new: Final = tuple.__new__
+
+
+class Located(NamedTuple):
+    """An address, and what is known of it. `location` is shared by all addresses that look alike."""
+
+    status: Status
+    address: Address | None
+    """128 bits, an embedded IPv4 address taken out; None if the text names no address."""
+    location: Location
+    reserved: str | None
+    """Class of a reserved address: `service.geo.reserved.CLASSES`."""
+
+    @property
+    def text(self) -> str | None:
+        """The canonical text of `address`."""
+        return None if self.address is None else text_of(self.address)
+
+
+class LocatedRow(TypedDict):
+    """What `cordon locate` prints of an address."""
+
+    address: str | None
+    status: Status
+    reserved: str | None
+    claims: dict[str, str]
+    kinds: list[str]
+
+
+class InvalidDatabases(Exception):
+    """Databases that cannot be used: every problem of every file, one line each."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+UNKNOWN: Final = Located(INVALID.status, None, INVALID.location, None)
+"""A text that names no address, or no text at all."""
+
+
+class Locations:
+    """Where addresses are, by the snapshot in use."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._memo = _Memo(snapshot)
+        self._refused_stamps: tuple[object, ...] = ()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._memo.snapshot
+
+    @property
+    def revision(self) -> str:
+        """The snapshot's id: whatever was derived from a `Located` is right only while it stays the same."""
+        return self._memo.snapshot.id
+
+    @property
+    def sources(self) -> tuple[SourceInfo, ...]:
+        return self._memo.snapshot.sources
+
+    @property
+    def read_errors(self) -> int:
+        """Answers that damaged databases could not give."""
+        return sum(database.read_errors for database in self._memo.snapshot.databases)
+
+    def locate(self, text: str | None) -> Located:
+        """HOT PATH: what is known of the address that a text names."""
+        memo = self._memo  # read once: another snapshot mid-request changes nothing
+        return memo.young.get(text) or memo.locate(text)
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Answer from another snapshot from now on; what was derived from the old one goes with it."""
+        self._memo = _Memo(snapshot)
+
+    def reload(self) -> bool:
+        """Take up files that were replaced since they were opened; False if none was, or if they were refused already.
+
+        Raises:
+            InvalidDatabases: a new file cannot be used; the old snapshot stays in use.
+        """
+        loaded = self.snapshot.databases
+        stamps = tuple(stamp_of(database.info.path) for database in loaded)
+        if stamps in (self._refused_stamps, tuple(database.stamp for database in loaded)):
+            return False
+        paths = [database.info.path for database in loaded if database.info.origin == "file"]
+        try:
+            self.swap(_snapshot(paths, loaded))
+        except InvalidDatabases:
+            self._refused_stamps = stamps
+            raise
+        return True
+
+    def details(self, located: Located) -> dict[str, dict[str, str]]:
+        """By source, everything that it tells of an address, for people: slow."""
+        text = located.text
+        if text is None or located.status == "reserved":
+            return {}
+        return {database.info.name: database.details(text) for database in self.snapshot.databases}
+
+
+class _Memo:
+    """A snapshot and what was located with it."""
+
+    __slots__ = ("index", "old", "place4", "place6", "places", "snapshot", "special4", "special6", "young")
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.index = snapshot.wide.index
+        self.places = snapshot.wide.places
+        self.special4 = snapshot.wide.special
+        self.special6 = snapshot.special_ipv6
+        self.place4 = snapshot.ipv4.place
+        self.place6 = snapshot.ipv6.place
+        self.young: dict[str | None, Located] = {}
+        self.old: dict[str | None, Located] = {}
+
+    def locate(self, text: str | None) -> Located:
+        """HOT PATH: the answer for a text that is not among the young; quickest for a plain IPv4 address."""
+        if not text:
+            return UNKNOWN
+        found = self.old.get(text)
+        if found is not None:
+            return self._remembered(text, found)
+        if ":" in text:
+            return self._ipv6(text)
+        try:
+            number = from_bytes(inet_pton(AF_INET, text))
+        except (OSError, ValueError):
+            return self._remembered(text, self._dressed(text))
+        wide = self.index[number >> 16]
+        if wide > SPECIAL:
+            place = self.places[wide]
+        elif wide == NARROW or number >> 8 not in self.special4:
+            place = self.place4(text)
+        else:
+            place = self.snapshot.ipv4.special_place(Address(IPV4_MAPPED | number), text)
+        if len(self.young) >= MEMO_SIZE:
+            self._age()
+        self.young[text] = found = new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
+        return found
+
+    def _remembered(self, text: str, found: Located) -> Located:
+        """The same answer, kept; garbage is not, so that it cannot push out what is."""
+        if found.address is not None:
+            if len(self.young) >= MEMO_SIZE:
+                self._age()
+            self.young[text] = found
+        return found
+
+    def _age(self) -> None:
+        self.old, self.young = self.young, {}
+
+    def _ipv6(self, text: str) -> Located:
+        """HOT PATH: for an IPv6 address without anything around it."""
+        try:
+            packed = inet_pton(AF_INET6, text)
+        except (OSError, ValueError):
+            return self._remembered(text, self._dressed(text))
+        number, lead = from_bytes(packed), packed[0]
+        if lead >> 5 != 1 or number >> 96 in self.special6 or (lead == 0x20 and packed[1] == 2):
+            return self._remembered(text, self._unwrapped(number))
+        place = self.place6(text)
+        if len(self.young) >= MEMO_SIZE:
+            self._age()
+        self.young[text] = found = new(Located, (place.status, number, place.location, place.reserved))
+        return found
+
+    def _unwrapped(self, number: int) -> Located:
+        address, tunnel = unwrapped(number)
+        place = self.snapshot.place(address, tunnel=tunnel)
+        return Located(place.status, address, place.location, place.reserved)
+
+    def _dressed(self, text: str) -> Located:
+        """For a text in quotes or brackets, with a port or a zone id, or none that names an address."""
+        number = number_of(text)
+        return UNKNOWN if number is None else self._unwrapped(number)
+
+
+def open_locations(extra: Sequence[Path] = ()) -> Locations:
+    """The database that ships, with its territories, and the user's own.
+
+    Raises:
+        InvalidDatabases: every problem of every file.
+    """
+    return Locations(_snapshot(extra))
+
+
+def locate_row(located: Located) -> LocatedRow:
+    """A located address as plain data, in the order in which it is printed."""
+    return {
+        "address": located.text,
+        "status": located.status,
+        "reserved": located.reserved,
+        "claims": {claim.source: claim.code for claim in located.location.claims},
+        "kinds": sorted(located.location.kinds),
+    }
+
+
+def _snapshot(extra: Sequence[Path], loaded: Sequence[Database] = ()) -> Snapshot:
+    previous = {database.info.name: database for database in loaded}
+    databases: list[Database] = []
+    problems: list[str] = []
+    for name, path in _named(Path(path) for path in extra):
+        try:
+            databases.append(_opened(name, path, previous.get(name)))
+        except InvalidDatabase as error:
+            problems.extend(f"`{error.path}`: {fault}" for fault in error.faults)
+    if problems:
+        raise InvalidDatabases(problems)
+    return Snapshot(databases)
+
+
+def _opened(name: str, path: Path, previous: Database | None) -> Database:
+    if previous and previous.stamp == stamp_of(path):
+        return previous
+    if name != EMBEDDED:
+        return open_database(path, name=name, previous=previous)
+    database = open_database(path, name=name, origin="embedded", previous=previous)
+    database.lay_over(DATA / "territories.csv")
+    return database
+
+
+def _named(paths: Iterable[Path]) -> list[tuple[str, Path]]:
+    """Each file with the name of its source: its stem, made unique; the embedded one first."""
+    named = {EMBEDDED: DATA / f"{EMBEDDED}.mmdb"}
+    for path in paths:
+        name, count = path.stem, 1
+        while name in named:
+            count += 1
+            name = f"{path.stem}-{count}"
+        named[name] = path
+    return list(named.items())
