@@ -1,0 +1,223 @@
+"""`cordon`: the command line. No input, however broken, ends in a traceback.
+
+Exit codes: 0 done, 1 found faults or failed cases, 2 usage. Results go to standard output, all else to standard error.
+Each command imports what it needs when it runs, so that help and completion are quick.
+"""
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn, Optional
+
+import typer
+
+from service.cli_output import FAULTS, Output, complain, say
+from service.version import own_version
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+app = typer.Typer(
+    name="cordon",
+    help="May this account, from this address, use this resource now?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+packs = typer.Typer(help="The rule packs that ship.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(packs, name="packs")
+
+DataOption = Annotated[Path, typer.Option("--data", help="Directory of data.", envvar="CORDON_DATA")]
+GeoOption = Annotated[
+    Optional[list[Path]],  # noqa: UP045  typer reads it at run time
+    typer.Option("--geo", help="An address database beside the embedded one; may be repeated.", envvar="CORDON_GEO"),
+]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the result.")]
+PathsArgument = Annotated[list[Path], typer.Argument(help="Files or directories.")]
+AccountOption = Annotated[str, typer.Option("--account", help="Id of the account.")]
+IpOption = Annotated[Optional[str], typer.Option("--ip", help="The client's address.")]  # noqa: UP045
+ResourceOption = Annotated[str, typer.Option("--resource", help="Id of the resource.")]
+ActionOption = Annotated[str, typer.Option("--action", help="What is to be done with it.")]
+AtOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--at", help="Decide as of then: 2026-01-31 or 2026-01-31T12:00:00Z.", show_default="now"),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"cordon {own_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def cordon(
+    wanted: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """May this account, from this address, use this resource now?"""
+
+
+@app.command()
+def serve(
+    data: DataOption,
+    host: Annotated[Optional[str], typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,  # noqa: UP045
+    port: Annotated[Optional[int], typer.Option(help="Port; 0 for any. [default: 8080]")] = None,  # noqa: UP045
+    geo: GeoOption = None,
+) -> None:
+    """Serve decisions from a directory of data.
+
+    Every other setting is a CORDON_* variable.
+    """
+    from service.cli_serve import serve_command
+
+    serve_command({"data": data, "host": host, "port": port, "geo": geo})
+
+
+@app.command()
+def decide(
+    data: DataOption,
+    account: AccountOption,
+    ip: IpOption = None,
+    resource: ResourceOption = "",
+    action: ActionOption = "use",
+    at: AtOption = None,
+    geo: GeoOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Make one decision without a server."""
+    from service.cli_decide import Question, decide_command
+
+    decide_command(data, geo or [], Question(account, ip, resource, action, at), output)
+
+
+@app.command()
+def explain(
+    data: DataOption,
+    account: AccountOption,
+    ip: IpOption = None,
+    resource: ResourceOption = "",
+    action: ActionOption = "use",
+    at: AtOption = None,
+    geo: GeoOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Make one decision, and say why.
+
+    Every rule's truth, what was unknown, and who holds how much of whom.
+    """
+    from service.cli_decide import Question, explain_command
+
+    explain_command(data, geo or [], Question(account, ip, resource, action, at), output)
+
+
+@app.command()
+def check(paths: PathsArgument, output: OutputOption = Output.TEXT) -> None:
+    """Find every fault of documents and data.
+
+    Rule sets, case files, and directories of data.
+    """
+    from service.cli_documents import check_command
+
+    check_command(paths, output)
+
+
+@app.command("test")
+def run_cases(paths: PathsArgument, output: OutputOption = Output.TEXT) -> None:
+    """Run case files.
+
+    Prints a line for each case that fails, then how many passed.
+    """
+    from service.cli_documents import run_cases_command
+
+    run_cases_command(paths, output)
+
+
+@app.command()
+def locate(
+    addresses: Annotated[Optional[list[str]], typer.Argument(help="Addresses; else one a line, from input.")] = None,  # noqa: UP045
+    geo: GeoOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Say what is known of addresses.
+
+    IP Geolocation by DB-IP (https://db-ip.com).
+    """
+    from service.cli_locate import locate_command
+
+    locate_command(addresses or [], geo or [], output)
+
+
+@packs.command("list")
+def list_packs(output: OutputOption = Output.TEXT) -> None:
+    """List the packs."""
+    from service.cli_documents import list_packs_command
+
+    list_packs_command(output)
+
+
+@packs.command("show")
+def show_pack(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Id of the pack.")], output: OutputOption = Output.TEXT
+) -> None:
+    """Show a pack as its authors wrote it."""
+    from service.cli_documents import show_pack_command
+
+    show_pack_command(name, output)
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name, and exit by its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="cordon")
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else FAULTS
+    except BrokenPipeError:
+        code = FAULTS
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        code = FAULTS
+        complain(*_lines_of(error))
+    sys.exit(_flushed(code))
+
+
+def _lines_of(error: Exception) -> list[str]:
+    """What an error that a command let pass says to whoever called it."""
+    from rules.errors import RuleError
+    from service.locations import InvalidDatabases
+    from service.storage.directory import InvalidDirectory
+
+    match error:
+        case InvalidDirectory():
+            return [str(fault) for fault in error.faults]
+        case InvalidDatabases():
+            return list(error.problems)
+        case RuleError():
+            return [f"cordon: {error}"]
+        case OSError():
+            name = f"{error.filename}: " if error.filename else ""
+            return [f"cordon: {name}{(error.strerror or str(error)).lower()}"]
+        case _:
+            return [f"cordon: a fault of its own, please report it: {type(error).__name__}: {error}"]
+
+
+def _flushed(code: int) -> int:
+    """The exit code once everything is written; a reader that left is no reason for a traceback at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code or FAULTS
+    return code
+
+
+if __name__ == "__main__":
+    main()

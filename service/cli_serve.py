@@ -1,0 +1,93 @@
+"""`cordon serve`: the service, until it is stopped."""
+
+import json
+import shlex
+import time
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+
+from service.app import Service, assemble
+from service.cli_output import complain, counted, fail, say
+from service.gateways.authzen import EVALUATION_PATH
+from service.programs import Snapshot
+from service.server import listen, serve
+from service.settings import Settings
+from service.telemetry import configure_log
+
+EXAMPLE_ADDRESS = "8.8.8.8"
+"""A well-known public resolver: every database of countries knows it."""
+
+FIRST_LOAD_ATTEMPTS = 20
+SECONDS_BETWEEN_ATTEMPTS = 0.25
+
+
+def serve_command(options: dict[str, Any]) -> None:
+    """Serve a directory of data. Ends for faults in it, or in the settings, before anything is served."""
+    settings = _settings({name: value for name, value in options.items() if value not in (None, [])})
+    configure_log(settings.log_level, is_json=settings.log_format == "json")
+    service = assemble(settings)
+    snapshot = _first_snapshot(service)
+    try:
+        listening = listen(settings.host, settings.port)
+    except OSError as error:
+        fail(f"cordon: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}".lower())
+    serve(service.app, listening, _ready(snapshot, listening.url))
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    try:
+        return Settings(**options)
+    except ValidationError as invalid:
+        errors = invalid.errors(include_url=False, include_input=False)
+        faults = [f"`{'.'.join(map(str, error['loc']))}`: {error['msg'].lower()}" for error in errors]
+        raise typer.BadParameter("; ".join(faults), param_hint="settings") from None
+
+
+def _first_snapshot(service: Service) -> Snapshot:
+    """The data; a directory that is being written is waited for."""
+    programs = service.programs
+    for _ in range(FIRST_LOAD_ATTEMPTS):
+        programs.load()
+        if programs.is_ready:
+            return programs.current
+        if programs.refusal:
+            fail(f"cordon: not serving: {counted(len(programs.refusal.faults), 'fault')} in the data, see above")
+        time.sleep(SECONDS_BETWEEN_ATTEMPTS)
+    fail("cordon: not serving: the data never stops changing")
+
+
+def _ready(snapshot: Snapshot, url: str) -> Callable[[], None]:
+    """Says where to look, once connections are answered."""
+    ruleset = snapshot.ruleset
+    lines = [
+        f"Cordon serves `{ruleset.id}`, revision {ruleset.revision}, at {url}",
+        f"  {url}/readyz        the rules and data in force",
+        f"  {url}/openapi.json  every endpoint",
+        "Ask it something (add ?explain=true to be told why):",
+        f"  {example(snapshot, url)}",
+        "Stop it with Ctrl-C.",
+    ]
+
+    def ready() -> None:
+        try:
+            say(*lines, flush=True)
+        except OSError:
+            complain(lines[0])
+
+    return ready
+
+
+def example(snapshot: Snapshot, url: str) -> str:
+    """A command that asks about the first account and resource there are."""
+    world = snapshot.world
+    question = {
+        "subject": {"type": "account", "id": next(iter(world.accounts), "nobody")},
+        "resource": {"type": "resource", "id": next(iter(world.resources), "anything")},
+        "action": {"name": "use"},
+        "context": {"ip": EXAMPLE_ADDRESS},
+    }
+    body = shlex.quote(json.dumps(question))
+    return f"curl -s {url}{EVALUATION_PATH} -H 'Content-Type: application/json' -d {body}"

@@ -1,0 +1,66 @@
+"""The outermost ASGI application: hands hot paths on without a framework, echoes request ids, answers every failure.
+
+Whatever goes wrong behind it, the client gets a problem document and never a trace.
+"""
+
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any
+
+from service.errors import FAILURE, problem
+from service.gateways.wire import AsgiApp, Receive, Scope, Send, header, send_json
+
+REQUEST_ID = b"x-request-id"
+_CONTROL_BYTES = bytes(range(32)) + b"\x7f"
+
+
+class Front:
+    """Stands before the framework's application."""
+
+    def __init__(self, api: AsgiApp, hot: Mapping[str, AsgiApp], report: Callable[[Exception], None]) -> None:
+        self._api = api
+        self._hot = hot
+        """By path; POST only."""
+        self._report = report
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._api(scope, receive, send)
+        request_id = header(scope, REQUEST_ID)
+        if request_id is not None:
+            send = _echoing(send, request_id)
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server leaves the body out
+        hot = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
+        answer = _Answer(send)
+        try:
+            await (hot or self._api)(scope, receive, answer)
+        except Exception as error:
+            self._report(error)
+            if not answer.has_begun:
+                await send_json(send, 500, problem(500, FAILURE))
+
+
+class _Answer:
+    """Passes messages on, and remembers that there were some."""
+
+    __slots__ = ("_send", "has_begun")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        self.has_begun = True
+        await self._send(message)
+
+
+def _echoing(send: Send, request_id: bytes) -> Send:
+    """The same, with the request's own id on the answer. Bytes that no header may hold are dropped."""
+    echoed = (REQUEST_ID, request_id.translate(None, _CONTROL_BYTES))
+
+    async def send_with_id(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], echoed]
+        await send(message)
+
+    return send_with_id

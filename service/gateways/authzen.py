@@ -1,0 +1,152 @@
+"""OpenID AuthZEN Authorization API 1.0: evaluation, evaluations, metadata.
+
+A denial is a 200. What is wrong with a request is a 400, never a framework's 422; of a question in a batch it is said
+in the place of its answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import parse_qs
+
+from rules.traces import Explanation
+from service.decide import AccessRequest, Answer
+from service.errors import BadRequest, NotAllowed, ServiceError, problem_of
+from service.gateways.authzen_answers import evaluation_answer, faulty_item
+from service.gateways.authzen_models import Evaluation, EvaluationAnswer, Evaluations, FaultyItem
+from service.gateways.authzen_requests import (
+    Caller,
+    Permissions,
+    access_request,
+    read_evaluation,
+    read_evaluations,
+    read_item,
+)
+from service.gateways.wire import Disconnected, Receive, Scope, Send, read_json_body, send_json
+
+EVALUATION_PATH = "/access/v1/evaluation"
+EVALUATIONS_PATH = "/access/v1/evaluations"
+CONFIGURATION_PATH = "/.well-known/authzen-configuration"
+
+QUESTIONS_AT_A_TIME = 32
+"""A long batch lets other requests in between after so many questions."""
+
+_DEFAULTS = ("subject", "resource", "action", "context")
+_STOP_AT = {"execute_all": None, "deny_on_first_deny": False, "permit_on_first_permit": True}
+
+
+class Decides(Protocol):
+    """The decision point."""
+
+    async def decide(self, request: AccessRequest) -> Answer: ...
+    async def explain(self, request: AccessRequest) -> tuple[Answer, Explanation]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What callers may ask for."""
+
+    may: Permissions
+    body_limit_bytes: int
+    evaluations_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    caller: Caller
+    body: bytes
+    explain: bool
+
+
+_Act: TypeAlias = Callable[[_Call], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthZen:
+    """The endpoints, as ASGI applications."""
+
+    decider: Decides
+    terms: Terms
+    clock: Callable[[], datetime]
+    count_fault: Callable[[int], None]
+    """Is told the status of every request that is answered by an error."""
+
+    async def evaluation(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one question."""
+        await self._respond(scope, receive, send, self._single)
+
+    async def evaluations(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer several questions, or one if there is but one."""
+        await self._respond(scope, receive, send, self._batch)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send, act: _Act) -> None:
+        try:
+            body = await read_json_body(scope, receive, self.terms.body_limit_bytes)
+            explain = self._wants_trace(scope["query_string"])
+            content = await act(_Call(Caller(self.terms.may, self.clock()), body, explain))
+            await send_json(send, 200, content)
+        except ServiceError as error:
+            status, document = problem_of(error)
+            self.count_fault(status)
+            await send_json(send, status, document)
+        except Disconnected:
+            return
+
+    async def _single(self, call: _Call) -> Mapping[str, Any]:
+        return await self._answer(read_evaluation(call.body), call)
+
+    async def _batch(self, call: _Call) -> Mapping[str, Any]:
+        batch = read_evaluations(call.body)
+        items = batch.get("evaluations")
+        if not items:
+            return await self._single(call)
+        if len(items) > self.terms.evaluations_limit:
+            raise BadRequest(f"/evaluations: more than {self.terms.evaluations_limit}")
+        return {"evaluations": await self._answers(batch, items, call)}
+
+    async def _answers(self, batch: Evaluations, items: list[Any], call: _Call) -> list[EvaluationAnswer | FaultyItem]:
+        defaults = {name: value for name, value in batch.items() if name in _DEFAULTS}
+        stop_at = _STOP_AT[batch.get("options", {}).get("evaluations_semantic", "execute_all")]
+        answers: list[EvaluationAnswer | FaultyItem] = []
+        for number, item in enumerate(items, 1):
+            answer = await self._item(defaults, item, call)
+            answers.append(answer)
+            if answer["decision"] is stop_at:
+                break
+            if number % QUESTIONS_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        return answers
+
+    async def _item(self, defaults: Mapping[str, Any], item: object, call: _Call) -> EvaluationAnswer | FaultyItem:
+        try:
+            return await self._answer(read_item(defaults, item), call)
+        except ServiceError as error:
+            return faulty_item(error)
+
+    async def _answer(self, evaluation: Evaluation, call: _Call) -> EvaluationAnswer:
+        request = access_request(evaluation, call.caller)
+        if not call.explain:
+            return evaluation_answer(await self.decider.decide(request))
+        answer, explanation = await self.decider.explain(request)
+        return evaluation_answer(answer, explanation)
+
+    def _wants_trace(self, query: bytes) -> bool:
+        if not query:
+            return False
+        wanted = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("explain", ["false"])
+        if not set(wanted) <= {"true", "false"}:
+            raise BadRequest("`explain` is neither `true` nor `false`")
+        if "true" in wanted and "explain" not in self.terms.may:
+            raise NotAllowed("this caller may not ask for an explanation")
+        return "true" in wanted
+
+
+def configuration(base_url: str) -> dict[str, str]:
+    """The metadata document; only the endpoints that there are."""
+    return {
+        "policy_decision_point": base_url,
+        "access_evaluation_endpoint": base_url + EVALUATION_PATH,
+        "access_evaluations_endpoint": base_url + EVALUATIONS_PATH,
+    }

@@ -1,0 +1,186 @@
+"""The documents that AuthZEN 1.0 requests and answers consist of, as the OpenAPI document shows them.
+
+SOURCE: OpenID AuthZEN Authorization API 1.0, sections 5 to 7. Members that are not named here are ignored.
+"""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from rules.facts import ActivityCount
+
+NAME_LIMIT = 1024
+"""Characters of an id, a type or an action: memos are keyed by them."""
+
+Name = Annotated[str, Field(max_length=NAME_LIMIT)]
+Effect = Literal["allow", "challenge", "deny"]
+Semantic = Literal["execute_all", "deny_on_first_deny", "permit_on_first_permit"]
+
+
+class SubjectProperties(TypedDict):
+    """Facts that the caller gives in place of the registered ones, for this request; only where it may."""
+
+    entity: NotRequired[Annotated[Name, Field(description="Id of the entity behind the account.")]]
+    declared: NotRequired[Annotated[dict[str, str], Field(description="Country or province by signal.")]]
+
+
+class Subject(TypedDict):
+    """Who asks. Any type but `account` is an account that is not registered."""
+
+    type: Name
+    id: Name
+    properties: NotRequired[SubjectProperties]
+
+
+class Resource(TypedDict):
+    """What is asked for. One that is not registered has no tags and no known provider."""
+
+    type: Name
+    id: Name
+    properties: NotRequired[dict[str, Any]]
+
+
+class Action(TypedDict):
+    """What is to be done with it."""
+
+    name: Name
+    properties: NotRequired[dict[str, Any]]
+
+
+class Context(TypedDict):
+    """The circumstances."""
+
+    ip: NotRequired[Annotated[str, Field(description="The client's address. One that is none is an unknown address.")]]
+    time: NotRequired[Annotated[str, Field(description="Decide as of then (RFC 3339, offset); only where allowed.")]]
+    activity: NotRequired[
+        Annotated[
+            dict[ActivityCount, dict[str, Annotated[int, Field(ge=0)]]],
+            Field(description="Distinct values used, by duration such as `PT24H`; only where allowed."),
+        ]
+    ]
+
+
+class Evaluation(TypedDict):
+    """One question."""
+
+    subject: Subject
+    resource: Resource
+    action: Action
+    context: NotRequired[Context]
+
+
+class Options(TypedDict):
+    """How several questions are answered."""
+
+    evaluations_semantic: NotRequired[Semantic]
+
+
+class Evaluations(TypedDict):
+    """Several questions. What stands beside `evaluations` holds for each of them that does not say otherwise."""
+
+    subject: NotRequired[dict[str, Any]]
+    resource: NotRequired[dict[str, Any]]
+    action: NotRequired[dict[str, Any]]
+    context: NotRequired[dict[str, Any]]
+    evaluations: NotRequired[list[Any]]
+    options: NotRequired[Options]
+
+
+class RuleSetName(TypedDict):
+    """The rule set that decided."""
+
+    id: str
+    revision: str
+
+
+class DataSource(TypedDict):
+    """One source of data that the decision used."""
+
+    name: str
+    revision: str
+    date: Annotated[str, Field(description="When a database was built; when the data directory was read.")]
+    age: Annotated[int, Field(description="Seconds at the time of the decision; below 0 if that is before the source.")]
+
+
+class ObligationMember(TypedDict):
+    """What the caller must do with the decision."""
+
+    id: str
+    type: str
+    properties: dict[str, Any]
+
+
+class AnswerContext(TypedDict):
+    """What the decision rests on."""
+
+    decision_id: str
+    effect: Effect
+    rule: Annotated[str | None, Field(description="The first rule that holds with this effect; null for the default.")]
+    reason_user: Annotated[dict[str, str], Field(description="Text for the user, by reason.")]
+    reason_admin: Annotated[dict[str, str], Field(description="Text for those who run the service, by reason.")]
+    ruleset: RuleSetName
+    data: list[DataSource]
+    unknown: Annotated[list[str], Field(description="What could not be known, as `fact.why`.")]
+    monitored: Annotated[list[str], Field(description="Rules in monitor mode that would have held.")]
+    obligations: list[ObligationMember]
+    expires_at: Annotated[str | None, Field(description="When a date next changes what is decided; null if never.")]
+    trace: NotRequired[Annotated[dict[str, Any], Field(description="Why; only if `explain=true`.")]]
+
+
+class EvaluationAnswer(TypedDict):
+    """The answer to one question."""
+
+    decision: Annotated[bool, Field(description="True only for the effect `allow`.")]
+    context: AnswerContext
+
+
+class ItemError(TypedDict):
+    """Why a question has no answer."""
+
+    status: int
+    message: str
+
+
+class ItemErrorContext(TypedDict):
+    """Stands in place of what a decision rests on."""
+
+    error: ItemError
+
+
+class FaultyItem(TypedDict):
+    """A question that could not be answered."""
+
+    decision: Literal[False]
+    context: ItemErrorContext
+
+
+class EvaluationsAnswer(TypedDict):
+    """The answers, in the order of the questions; fewer, if the semantic says to stop."""
+
+    evaluations: list[EvaluationAnswer | FaultyItem]
+
+
+class Configuration(TypedDict):
+    """Where the endpoints are."""
+
+    policy_decision_point: str
+    access_evaluation_endpoint: str
+    access_evaluations_endpoint: str
+
+
+class ProblemFault(TypedDict):
+    """One fault of a body."""
+
+    at: Annotated[str, Field(description="JSON Pointer to the faulty value.")]
+    message: str
+
+
+class ProblemDocument(TypedDict):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: NotRequired[list[ProblemFault]]

@@ -1,0 +1,166 @@
+"""Supplies the program in force: a directory read, checked and compiled, then swapped in as one reference.
+
+A state of the directory that is faulty is refused and reported; the last good one goes on serving. Nothing here runs on
+the event loop for longer than a swap.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from rules.compile import Program, compile_ruleset
+from rules.language import RuleSet
+from service.decide import SourceState
+from service.documents import Fault
+from service.errors import NotReady
+from service.screenings import Screenings, World
+from service.storage.directory import InvalidDirectory
+
+DIRECTORY_SOURCE = "directory"
+"""What decisions call the data directory among their sources."""
+
+
+class LoadedWorld(World, Protocol):
+    """One checked state of the data."""
+
+    @property
+    def ruleset(self) -> RuleSet: ...
+    @property
+    def revision(self) -> str: ...
+
+
+class Source(Protocol):
+    """Where the data comes from."""
+
+    def stamp(self) -> object:
+        """What tells one state from another without reading it. Never raises."""
+
+    def load(self) -> LoadedWorld:
+        """The data of now.
+
+        Raises:
+            InvalidDirectory: with every fault.
+        """
+
+
+class Reporter(Protocol):
+    """Is told how each reading of the data ended."""
+
+    def published(self, snapshot: "Snapshot") -> None: ...
+    def refused(self, refusal: "Refusal") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A program, the data it is applied to, and the screenings made of both: they come and go together."""
+
+    program: Program
+    world: LoadedWorld
+    screenings: Screenings
+    sources: tuple[SourceState, ...]
+    loaded_at: datetime
+
+    @property
+    def ruleset(self) -> RuleSet:
+        return self.world.ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A state of the data that is not served."""
+
+    at: datetime
+    faults: tuple[Fault, ...]
+    reason: str = ""
+    """In place of faults, when the reading itself failed."""
+
+
+def snapshot_of(world: LoadedWorld, now: datetime, other_sources: tuple[SourceState, ...]) -> Snapshot:
+    """Compile the rule set of a state of the data."""
+    program = compile_ruleset(world.ruleset)
+    sources = (SourceState(DIRECTORY_SOURCE, world.revision, now), *other_sources)
+    return Snapshot(program, world, Screenings(program, world), sources, now)
+
+
+class Programs:
+    """Holds the snapshot in force, and looks for a newer one."""
+
+    def __init__(
+        self,
+        source: Source,
+        reporter: Reporter,
+        clock: Callable[[], datetime],
+        other_sources: Callable[[], tuple[SourceState, ...]] = tuple,
+    ) -> None:
+        self._source = source
+        self._reporter = reporter
+        self._clock = clock
+        self._other_sources = other_sources
+        self._snapshot: Snapshot | None = None
+        self._read_stamp: object = None
+        self._seen_stamp: object = None
+        self.refusal: Refusal | None = None
+        """Why the newest state of the data is not the one in force; None if it is."""
+
+    @property
+    def current(self) -> Snapshot:
+        """The snapshot in force. Read it once per request.
+
+        Raises:
+            NotReady: before the first one.
+        """
+        if self._snapshot is None:
+            raise NotReady("no rules are loaded yet")
+        return self._snapshot
+
+    @property
+    def is_ready(self) -> bool:
+        return self._snapshot is not None
+
+    def load(self) -> None:
+        """Read the data and put it in force, or record why not. A state that changes meanwhile is left for later."""
+        before = self._source.stamp()
+        found = self._made_or_refused()
+        if self._source.stamp() != before:
+            return
+        self._read_stamp = self._seen_stamp = before
+        if isinstance(found, Refusal):
+            self.refusal = found
+            self._reporter.refused(found)
+        else:
+            self._publish(found)
+
+    async def look(self) -> None:
+        """Load the data if it has changed since it was read, and has been still since the last look."""
+        stamp = await asyncio.to_thread(self._source.stamp)
+        if stamp == self._seen_stamp != self._read_stamp:
+            await asyncio.to_thread(self.load)
+        self._seen_stamp = stamp
+
+    def restate_sources(self) -> None:
+        """Name the other sources as they are now; rules, data and screenings stay."""
+        if self._snapshot is not None:
+            sources = (self._snapshot.sources[0], *self._other_sources())
+            self._snapshot = replace(self._snapshot, sources=sources)
+            self._reporter.published(self._snapshot)
+
+    def _made_or_refused(self) -> Snapshot | Refusal:
+        try:
+            return self._made()
+        except InvalidDirectory as invalid:
+            return Refusal(self._clock(), invalid.faults)
+        except Exception as error:  # whatever it is, the last good snapshot must go on serving
+            return Refusal(self._clock(), (), f"the data could not be read: {error}")
+
+    def _made(self) -> Snapshot:
+        world = self._source.load()
+        return snapshot_of(world, self._clock(), self._other_sources())
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        """Swap one reference: requests under way go on with the snapshot that they began with."""
+        self.refusal = None
+        if self._snapshot is None or self._snapshot.world.revision != snapshot.world.revision:
+            self._snapshot = snapshot
+        self._reporter.published(self._snapshot)

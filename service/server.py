@@ -1,0 +1,98 @@
+"""Runs the application under uvicorn, lean: no access log, no proxy headers, a socket of its own.
+
+A stop that was asked for (SIGTERM, SIGINT) ends with what is under way answered, and is no failure.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from service.gateways.wire import AsgiApp
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than gateways keep idle connections (nginx: 60), so that it is never the server who closes one in use."""
+GRACE_SECONDS = 10
+BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A bound socket, and how to reach it."""
+
+    socket: socket.socket
+    url: str
+
+
+def listen(host: str, port: int) -> Listening:
+    """Bind a socket.
+
+    Raises:
+        OSError: the address cannot be resolved, is taken, or may not be used.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
+    shown = f"[{host}]" if ":" in host else host
+    return Listening(bound, f"http://{shown}:{bound.getsockname()[1]}")
+
+
+class Server(uvicorn.Server):
+    """Says when it is ready; a stop by signal is a return, not a death by that signal."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        stops = (signal.SIGINT, signal.SIGTERM)
+        before = {stop: signal.signal(stop, self.handle_exit) for stop in stops}
+        try:
+            yield
+        finally:
+            for stop, handler in before.items():
+                signal.signal(stop, handler)
+
+
+def configure(app: AsgiApp) -> uvicorn.Config:
+    """The settings that the load test uses too."""
+    return uvicorn.Config(
+        app,
+        loop="auto",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def serve(app: AsgiApp, listening: Listening, ready: Callable[[], None]) -> None:
+    """Serve until stopped; `ready` is called once connections are answered."""
+    config = configure(app)
+    server = Server(config, ready)
+    factory = config.get_loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(server.serve(sockets=[listening.socket]))

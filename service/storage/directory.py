@@ -1,0 +1,213 @@
+"""A directory of data -> World: the rule set in force, and everything known of entities, accounts and resources.
+
+Every fault of every file is found at once. The same files always give the same revision.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from rules.errors import InvalidRuleSet, RuleError
+from rules.facts import (
+    Account,
+    AccountFacts,
+    AccountId,
+    OwnershipGraph,
+    Resource,
+    ResourceFacts,
+    ResourceId,
+)
+from rules.language import RuleSet
+from rules.parse import parse_ruleset
+from service.documents import Document, Fault, faults_of, read_bytes
+from service.packs import pack_documents
+from service.storage.records import COLUMNS, read_accounts, read_entities, read_interests, read_resources
+from service.storage.tables import Table, read_table
+
+POLICY = "policy.yaml"
+DOCUMENT_ENDINGS = (".yaml", ".yml", ".json")
+
+
+R = TypeVar("R")
+
+
+class InvalidDirectory(RuleError):
+    """A directory that cannot be served; `faults` holds everything that is wrong with it."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One state of a directory, checked."""
+
+    ruleset: RuleSet
+    graph: OwnershipGraph
+    accounts: Mapping[AccountId, Account]
+    resources: Mapping[ResourceId, Resource]
+    revision: str
+    """Twelve hexadecimal digits of the SHA-256 of every file that was read."""
+
+    def account_facts(self, id: str) -> AccountFacts:
+        """What is known of an account; of one that is not registered, just that."""
+        account = self.accounts.get(AccountId(id)) or Account(AccountId(id), registered=False)
+        return AccountFacts(account, self.graph)
+
+    def resource_facts(self, id: str) -> ResourceFacts:
+        """What is known of a resource; one that is not registered has no tags and no known provider."""
+        return ResourceFacts(self.resources.get(ResourceId(id)) or Resource(ResourceId(id)), self.graph)
+
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+"""What tells one state of a directory from another without reading it: each file's name, time, size and inode."""
+
+
+def directory_stamp(path: Path) -> Stamp:
+    """The state of a directory; empty if there is none. Never raises."""
+    try:
+        return tuple(_file_stamp(file) for file in _files(path))
+    except OSError:
+        return ()
+
+
+def _file_stamp(file: Path) -> tuple[str, int, int, int]:
+    status = file.stat()
+    return file.name, status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def load_directory(path: Path) -> World:
+    """Read and check a directory whole.
+
+    Raises:
+        InvalidDirectory: with every fault of every file.
+    """
+    directory = _Directory(path)
+    directory.read()
+    entities = directory.records("entities.csv", read_entities)
+    interests = directory.records("interests.csv", lambda table: read_interests(table, entities))
+    accounts = directory.records("accounts.csv", lambda table: read_accounts(table, entities))
+    resources = directory.records("resources.csv", lambda table: read_resources(table, entities))
+    ruleset = directory.ruleset()
+    if directory.faults or ruleset is None:
+        raise InvalidDirectory(_in_order(directory.faults))
+    revision = directory.revision()
+    graph = OwnershipGraph.of(entities.values(), interests, revision)
+    return World(ruleset, graph, accounts, resources, revision)
+
+
+def _in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    return tuple(sorted(set(faults), key=lambda fault: (fault.file, fault.line, fault.column, fault.message)))
+
+
+def _files(path: Path) -> list[Path]:
+    """The files that count, in the order of their names: hidden ones, where editors keep drafts, do not."""
+    return sorted(
+        file
+        for file in path.iterdir()
+        if not file.name.startswith(".") and (file.suffix in DOCUMENT_ENDINGS or file.name in COLUMNS)
+    )
+
+
+@dataclass(slots=True)
+class _Directory:
+    """A directory while it is read."""
+
+    path: Path
+    contents: dict[str, bytes] = field(default_factory=dict)
+    """By file name, in order."""
+    faults: list[Fault] = field(default_factory=list)
+
+    def refuse(self, file: Path, message: str) -> None:
+        self.faults.append(Fault(str(file), "", 1, 1, message))
+
+    def read(self) -> None:
+        """Read every file once, so that all that follows speaks of the same state."""
+        try:
+            files = _files(self.path)
+        except OSError as error:
+            return self.refuse(self.path, f"not a directory that can be read: {_reason(error)}")
+        for file in files:
+            try:
+                self.contents[file.name] = file.read_bytes()
+            except OSError as error:
+                self.refuse(file, f"cannot be read: {_reason(error)}")
+        if self.path.joinpath(POLICY) not in files:
+            self.refuse(self.path / POLICY, f"there is no `{POLICY}`: it is the rule set in force")
+        return None
+
+    def records(self, name: str, reading: Callable[[Table], R]) -> R:
+        """What a table holds; of one that is not there, what an empty one does. The table itself is not kept."""
+        file = str(self.path / name)
+        data = self.contents.get(name)
+        table = Table(file, "") if data is None else read_table(data, file, COLUMNS[name])
+        records = reading(table)
+        self.faults.extend(table.faults)
+        return records
+
+    def ruleset(self) -> RuleSet | None:
+        """The rule set in force; none if it, or a document beside it, is faulty."""
+        documents = {name: self._document(name) for name in self.contents if name.endswith(DOCUMENT_ENDINGS)}
+        neighbours = {name: document for name, document in documents.items() if _is_neighbour(name, document)}
+        library = pack_documents() | self._library(neighbours)
+        for name, document in neighbours.items():
+            self._parsed(name, document, library)
+        policy = documents.get(POLICY)
+        return self._parsed(POLICY, policy, library) if policy else None
+
+    def _document(self, name: str) -> Document:
+        file = str(self.path / name)
+        document = read_bytes(self.contents[name], file)
+        self.faults.extend(faults_of(document, document.problems, file))
+        return document
+
+    def _library(self, neighbours: Mapping[str, Document]) -> dict[str, object]:
+        """The documents that can be included by id; an id taken twice is a fault."""
+        packs, library, names = pack_documents(), dict[str, object](), dict[str, str]()
+        for name, document in neighbours.items():
+            id = _id(document)
+            if id is None:
+                continue
+            if id in packs or id in library:
+                taken = "of a pack that ships" if id in packs else f"of `{names[id]}`"
+                line, column = document.position("/ruleset")
+                fault = Fault(str(self.path / name), "/ruleset", line, column, f"`{id}` is the id {taken} already")
+                self.faults.append(fault)
+            else:
+                library[id], names[id] = document.value, name
+        return library
+
+    def _parsed(self, name: str, document: Document, library: Mapping[str, object]) -> RuleSet | None:
+        if not document.complete:
+            return None
+        try:
+            return parse_ruleset(document.value, library)
+        except InvalidRuleSet as invalid:
+            self.faults.extend(faults_of(document, invalid.problems, str(self.path / name)))
+            return None
+
+    def revision(self) -> str:
+        digest = hashlib.sha256()
+        for name, content in self.contents.items():
+            digest.update(f"{name!r} {len(content)} ".encode("utf-8", "surrogateescape"))
+            digest.update(content)
+        return digest.hexdigest()[:12]
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "unknown reason").lower()
+
+
+def _is_neighbour(name: str, document: Document) -> bool:
+    """Whether a document beside the policy is meant as a rule set: case files may lie there too."""
+    is_case_file = isinstance(document.value, Mapping) and "cases" in document.value
+    return name != POLICY and not is_case_file
+
+
+def _id(document: Document) -> str | None:
+    value = document.value
+    id = value.get("ruleset") if isinstance(value, Mapping) else None
+    return id if isinstance(id, str) else None

@@ -1,0 +1,103 @@
+"""What the service says of itself: counters and gauges for Prometheus, and log lines on standard error.
+
+Cheap where it is hot: one counter is raised per decision, through a child that is looked up once.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
+
+from service.decide import Answer
+from service.programs import Refusal, Snapshot
+
+FAULTS_LOGGED = 1000
+"""More faults of one refused directory are counted, not listed."""
+
+
+def configure_log(level: str, *, is_json: bool) -> None:
+    """Send log lines to standard error, as JSON or for people."""
+    for_people = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    renderer = structlog.processors.JSONRenderer() if is_json else for_people
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([structlog.processors.format_exc_info] if is_json else []),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+class Telemetry:
+    """Counts decisions and reports readings of the data."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._log = structlog.get_logger("cordon")
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        decisions = Counter("cordon_decisions", "Decisions made.", ["effect"], registry=self.registry)
+        self._decisions = {effect: decisions.labels(effect) for effect in ("allow", "challenge", "deny")}
+        self._faulty = Counter(
+            "cordon_faulty_requests", "Requests answered by an error.", ["status"], registry=self.registry
+        )
+        reloads = Counter("cordon_reloads", "Readings of the data directory.", ["result"], registry=self.registry)
+        self._published, self._refused = reloads.labels("published"), reloads.labels("refused")
+        self._is_refused = Gauge(
+            "cordon_reload_refused", "Whether the newest state of the data is not in force.", registry=self.registry
+        )
+        self._addresses_refused = Counter(
+            "cordon_address_reloads_refused", "Replaced address databases that are not used.", registry=self.registry
+        )
+        self._ages = Gauge("cordon_data_age_seconds", "Age of a source of data.", ["source"], registry=self.registry)
+
+    def decided(self, answer: Answer) -> None:
+        """Count a decision."""
+        self._decisions[answer.decision.effect].inc()
+
+    def faulted(self, status: int) -> None:
+        """Count a request that was answered by an error."""
+        self._faulty.labels(str(status)).inc()
+
+    def failed(self, error: Exception) -> None:
+        """Report a fault of the service itself."""
+        self._log.error("request failed", exc_info=error)
+
+    def published(self, snapshot: Snapshot) -> None:
+        """Report the data that is in force."""
+        self._published.inc()
+        self._is_refused.set(0)
+        for source in snapshot.sources:
+            self._ages.labels(source.name).set_function(partial(self._age, source.dated))
+        revision = snapshot.world.revision
+        self._log.info("data in force", revision=revision, ruleset=snapshot.ruleset.id, rules=snapshot.ruleset.revision)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Report data that is not put in force."""
+        self._refused.inc()
+        self._is_refused.set(1)
+        for fault in refusal.faults[:FAULTS_LOGGED]:
+            self._log.error("data refused", fault=str(fault))
+        if refusal.reason or len(refusal.faults) > FAULTS_LOGGED:
+            self._log.error("data refused", faults=len(refusal.faults), reason=refusal.reason)
+
+    def addresses_refused(self, problems: Sequence[str]) -> None:
+        """Report address databases that were replaced by what cannot be used."""
+        self._addresses_refused.inc()
+        for problem in problems:
+            self._log.error("address database refused", fault=problem)
+
+    def exposition(self) -> bytes:
+        """Everything in the text format of Prometheus."""
+        return generate_latest(self.registry)
+
+    def _age(self, dated: datetime) -> float:
+        return (self._clock() - dated).total_seconds()

@@ -1,0 +1,96 @@
+"""The OpenAPI document says what is served, and nothing that is sent breaks the service."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as example_settings
+from hypothesis import strategies as st
+from schemathesis import Case, openapi
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.service.conftest import Asker, question
+
+PATHS = ("/access/v1/evaluation", "/access/v1/evaluations")
+JSON_HEADERS = {"content-type": "application/json"}
+OPERATIONS = ("configuration", "evaluation", "evaluations", "index", "livez", "metrics", "readyz")
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+TYPES = st.sampled_from(["account", "user", ""]) | JSON
+IDS = st.sampled_from(["acct-near", "acct-half", "tool", ""]) | JSON
+FACTS = st.fixed_dictionaries({}, optional={"entity": IDS, "declared": st.dictionaries(st.text(), TYPES, max_size=2)})
+ACTIVITY = st.dictionaries(
+    st.sampled_from(["countries", "x"]), st.dictionaries(st.text(), JSON, max_size=2), max_size=2
+)
+QUESTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "subject": st.fixed_dictionaries({}, optional={"type": TYPES, "id": IDS, "properties": FACTS | JSON}) | JSON,
+        "resource": st.fixed_dictionaries({"type": TYPES, "id": IDS}) | JSON,
+        "action": st.fixed_dictionaries({"name": IDS}) | JSON,
+        "context": st.fixed_dictionaries({}, optional={"ip": JSON, "time": JSON, "activity": ACTIVITY | JSON}) | JSON,
+        "evaluations": st.lists(JSON, max_size=3) | JSON,
+        "options": st.fixed_dictionaries({"evaluations_semantic": TYPES}) | JSON,
+    },
+)
+
+
+def answers_honestly(asker: Asker, path: str, body: bytes) -> None:
+    """Whatever the body: an answer or a bad request, never a failure, and always JSON."""
+    response = asker.send("POST", path + "?explain=true", body, JSON_HEADERS)
+    assert response.status_code in (200, 400)
+    assert ("decision" in response.json() or "evaluations" in response.json()) is (response.status_code == 200)
+
+
+@given(path=st.sampled_from(PATHS), document=QUESTIONS | JSON)
+def test_no_json_makes_the_service_fail(asker: Asker, path: str, document: object) -> None:
+    answers_honestly(asker, path, json.dumps(document).encode())
+
+
+@given(path=st.sampled_from(PATHS), body=st.binary(max_size=200))
+def test_no_bytes_make_the_service_fail(asker: Asker, path: str, body: bytes) -> None:
+    answers_honestly(asker, path, body)
+
+
+@given(position=st.integers(0, 200), noise=st.binary(min_size=1, max_size=4), path=st.sampled_from(PATHS))
+def test_no_noise_in_a_good_question_makes_the_service_fail(
+    asker: Asker, position: int, noise: bytes, path: str
+) -> None:
+    body = json.dumps(question()).encode()
+    answers_honestly(asker, path, body[:position] + noise + body[position + len(noise) :])
+
+
+@given(query=st.binary(max_size=20))
+def test_no_query_makes_the_service_fail(asker: Asker, query: bytes) -> None:
+    path = PATHS[0] + "?" + "".join(f"%{byte:02X}" if byte % 2 else chr(33 + byte % 90) for byte in query)
+    response = asker.send("POST", path.replace("#", ""), json.dumps(question()).encode(), JSON_HEADERS)
+    assert response.status_code in (200, 400)
+
+
+def operation(asker: Asker, name: str) -> Any:
+    schema = openapi.from_asgi("/openapi.json", asker.service.app)
+    return schema.find_operation_by_id(name)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_answers_are_as_the_openapi_document_says(asker: Asker, name: str) -> None:
+    @example_settings(max_examples=40, suppress_health_check=list(HealthCheck))
+    @given(case=operation(asker, name).as_strategy())
+    def holds(case: Case[Any]) -> None:
+        # A code or a time may be of the right shape and still be none: no schema can say that.
+        case.call_and_validate(excluded_checks=[positive_data_acceptance])
+
+    holds()
+
+
+def test_the_openapi_document_lists_every_endpoint_and_no_framework_error(asker: Asker) -> None:
+    document = asker.get("/openapi.json").json()
+    named = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
+    assert named == set(OPERATIONS)
+    assert "422" not in json.dumps(document)
+    assert set(document["paths"]["/access/v1/evaluation"]["post"]["responses"]) == {"200", "400", "403", "413", "503"}
