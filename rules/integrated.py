@@ -54,7 +54,9 @@ class Integrated:
         for place, members in enumerate(self.components):
             for member in members:
                 self.place[member] = place
-                self.in_loop[member] = len(members) > 1
+            if len(members) > 1:
+                for member in members:
+                    self.in_loop[member] = 1
         for held in upstream.incoming:
             for holding in held:
                 if holding.owner == holding.subject:
@@ -67,6 +69,23 @@ class Integrated:
     def upper(self, holders: Iterable[int]) -> Side:
         """What may follow: the shares within their bounds that give most."""
         return Solution(self, frozenset(holders), upper=True).side()
+
+    def may_reach(self, members: Iterable[int]) -> bool:
+        """Whether what these alone have could meet the threshold at the target; a filter that costs little.
+
+        Where nothing goes in circles, nobody has more of the target than the sum of all that they hold anywhere, unless
+        a majority passes whole.
+        """
+        if self.test.control or self.test.undisclosed or self._has_loops:
+            return True
+        total = sum(holding.upper for member in members for holding in self.upstream.outgoing[member])
+        if self.test.attribution == "hybrid" and total > MAJORITY.share:
+            return True
+        return self.test.threshold.within_upper(total, False)
+
+    @cached_property
+    def _has_loops(self) -> bool:
+        return any(self.in_loop)
 
     @cached_property
     def at_most(self) -> list[int]:
@@ -245,15 +264,15 @@ class Solution:
 
     def _flows(self, member: int) -> list[Flow]:
         """What comes to an entity, each holding with the share that it counts for."""
-        held = [(holding, self._passed(holding.owner)) for holding in self.received[member]]
+        held = self.received[member]
         if not self.upper:
-            return [Flow(holding, holding.lower, passed) for holding, passed in held]
-        held.sort(key=lambda each: -each[1].value)
+            return [Flow(holding, holding.lower, self._passed(holding.owner)) for holding in held]
         room = max(0, WHOLE - self.upstream.disclosed[member].lower)
         # Whoever may hold an undisclosed part passes it whole: owners who pass less get none of it.
         only_whole = self._takes_undisclosed(member)
         flows = []
-        for holding, passed in held:
+        for holding in sorted(held, key=lambda holding: -self._passed(holding.owner).value):
+            passed = self._passed(holding.owner)
             extra = 0 if only_whole and passed.value < WHOLE else min(holding.upper - holding.lower, room)
             room -= extra
             flows.append(Flow(holding, holding.lower + extra, passed))

@@ -82,7 +82,7 @@ class _Question:
     def upper(self) -> Side:
         if self.test.aggregate:
             return self._upper(number for number, matched in enumerate(self.matched) if matched is not False)
-        candidates = [holder.members for holder in self._holders if holder.matched is not False]
+        candidates = [holder.members for holder in self._holders]
         if self.test.undisclosed:
             candidates.append(frozenset())
         together = self._upper(frozenset().union(*candidates))
@@ -112,15 +112,18 @@ class _Question:
                 best = side
         return best
 
+    def _may_own(self, members: frozenset[int]) -> bool:
+        if self.integrated is None:
+            return may_hold_anything(self.upstream, members, self.test)
+        return self.integrated.may_reach(members)
+
     def _likeliest_first(self, candidates: Iterable[frozenset[int]]) -> list[frozenset[int]]:
-        """An order that ends early, and leaves out single holders who cannot meet the threshold.
+        """An order that ends early; in proportion it leaves out who cannot meet the threshold.
 
         In a cascade the farthest comes first: whatever it holds, directly or not, passes on no more than it does, so
         that holder needs no closure of its own. In proportion the largest comes first.
         """
         if self.integrated is None:
-            if self.only_truth:
-                candidates = [each for each in candidates if may_hold_anything(self.upstream, each, self.test)]
             return sorted(candidates, key=lambda members: -max(members, default=0))
         if self.test.attribution == "hybrid" or self.test.control or self.test.undisclosed:
             return list(candidates)
@@ -131,7 +134,10 @@ class _Question:
 
     @cached_property
     def _holders(self) -> list[Holder]:
-        return list(self._single_holders())
+        holders = [holder for holder in self._single_holders() if holder.matched is not False]
+        if self.only_truth:
+            return [holder for holder in holders if self._may_own(holder.members)]
+        return holders
 
     def _single_holders(self) -> Iterator[Holder]:
         """Single holders; those recorded as acting together, directly or through others, are one.

@@ -163,6 +163,10 @@ class _Tarjan:
         self.count = 0
 
     def run(self) -> list[list[int]]:
+        for leaf, owners in enumerate(self.edges):
+            if not owners:
+                self.order[leaf] = -1
+                self.found.append([leaf])
         for root in range(len(self.edges)):
             if self.order[root] is None:
                 self._explore(root)
