@@ -21,20 +21,20 @@ class RuleError(Exception):
     """Any fault that this package reports."""
 
 
-class InvalidRuleSet(RuleError):
-    """A document that is not a rule set; `problems` holds every fault found."""
+class InvalidDocument(RuleError):
+    """A document that is not what it should be; `problems` holds every fault found."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("; ".join(f"{problem.at or '/'}: {problem.message}" for problem in problems))
         self.problems = problems
 
 
-class InvalidCases(RuleError):
-    """A document that is not a case file; `problems` holds every fault found."""
+class InvalidRuleSet(InvalidDocument):
+    """A document that is not a rule set."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("; ".join(f"{problem.at or '/'}: {problem.message}" for problem in problems))
-        self.problems = problems
+
+class InvalidCases(InvalidDocument):
+    """A document that is not a case file."""
 
 
 def pointer(at: str, token: str | int) -> str:

@@ -113,6 +113,9 @@ def test_an_upper_bound_leaves_the_others_what_is_certainly_theirs(how: Attribut
     assert ask(graph("X -> A: unknown", "Z -> A: 50%"), "A", ">= 50%", attribution=how) is None
     assert ask(graph("X -> A: unknown", "Z -> A: 50%"), "A", "> 50%", attribution=how) is False
     assert ask(graph("X -> A: unknown", "Z -> A: (50%, 75%]"), "A", ">= 50%", attribution=how) is False
+    assert ask(graph("X -> A: [25%, 50%)", "Z -> A: 50%"), "A", ">= 50%", attribution=how) is False
+    assert ask(graph("X -> A: [25%, 50%]", "Z -> A: (50%, 75%]"), "A", ">= 50%", attribution=how) is False
+    assert ask(graph("X -> A: [25%, 50%]", "Z -> A: [50%, 75%]"), "A", ">= 50%", attribution=how) is None
 
 
 @pytest.mark.parametrize("how", ATTRIBUTIONS)
@@ -122,6 +125,15 @@ def test_undisclosed_parts_are_nobodys_unless_the_rule_says_so(how: Attribution)
     assert ask(world, "A", ">= 50%", attribution=how, undisclosed=True) is None
     assert ask(world, "A", "> 70%", attribution=how, undisclosed=True) is False
     assert ask(world, "Z", ">= 1%", attribution=how, undisclosed=True) is False, "nobody owns a person"
+
+
+@pytest.mark.parametrize("how", ATTRIBUTIONS)
+def test_a_single_holder_may_have_the_undisclosed_part_too(how: Attribution) -> None:
+    people = [Entity(EntityId(name), kind="person") for name in "XZ"]
+    world = graph("X -> A: 30%", "Z -> A: 40%", entities=people)
+    assert ask(world, "A", "> 50%", attribution=how, aggregate=False, undisclosed=True) is None
+    assert ask(world, "A", "> 50%", holders="Y", attribution=how, aggregate=False, undisclosed=True) is False
+    assert ask(world, "A", "> 60%", attribution=how, aggregate=False, undisclosed=True) is False
 
 
 def test_parties_acting_together_are_one_holder_though_only_one_is_named() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import islice, permutations, product
 
-from hypothesis import assume, event, given
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from rules.facts import Entity, EntityId, Interest, OwnershipGraph
@@ -132,6 +132,7 @@ def answers(puzzle: Puzzle, test: HoldingTest) -> set[bool]:
     }
 
 
+@settings(max_examples=500)
 @given(puzzles(), tests)
 def test_bounds_give_true_false_or_unknown_as_the_extremes_do(puzzle: Puzzle, test: HoldingTest) -> None:
     truth = owned(upstream_of(puzzle.graph(), _id(0), AT), puzzle.matches, test)
