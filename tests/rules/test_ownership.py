@@ -168,6 +168,9 @@ def test_more_than_the_whole_recorded_is_no_reason_to_clear() -> None:
     world = graph("X -> A: 60%", "Z -> A: 60%", "A -> B: 70%", "B -> A: 70%")
     for how in ATTRIBUTIONS:
         assert ask(world, "A", ">= 50%", attribution=how) is True
+    itself = graph("X -> A: 10%", "A -> A: 100%")
+    assert ask(itself, "A", ">= 50%", attribution="cascade") is False
+    assert ask(itself, "A", ">= 50%", attribution="proportional") is True, "nothing bounds it but the whole"
 
 
 @pytest.mark.parametrize("how", ATTRIBUTIONS)
