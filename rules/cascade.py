@@ -7,7 +7,9 @@ holders, and entities held already, have enough of it. So cross-holdings are saf
 Both closures are worklists: every interest of a counted owner is looked at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
 
 from rules.amounts import Amount, Side
 from rules.language import HoldingTest
@@ -38,62 +40,106 @@ def cascade_lower(upstream: Upstream, holders: Iterable[int], test: HoldingTest)
     return Side(TARGET in counted, Amount(sums.get(TARGET, 0), TARGET in strict), counted)
 
 
-def cascade_upper(upstream: Upstream, holders: Iterable[int], test: HoldingTest) -> Side:
-    """What may follow: every share at its upper bound, none above what the others leave."""
-    least = test.threshold.share
+@dataclass(frozen=True, slots=True)
+class Undisclosed:
+    """What the undisclosed parts alone may hold, whoever the holders are: where every upper closure begins."""
+
+    counted: frozenset[int]
+    tallies: Mapping[int, "_UpperTally"]
+
+
+NOTHING_UNDISCLOSED = Undisclosed(frozenset(), {})
+
+
+def undisclosed_alone(upstream: Upstream, test: HoldingTest) -> Undisclosed:
+    """Close over the undisclosed parts, once for all holders that are tested after."""
+    if not test.undisclosed:
+        return NOTHING_UNDISCLOSED
     tallies: dict[int, _UpperTally] = {}
-    counted = set(holders)
-    work = list(counted)
-    if test.undisclosed:
-        work += _reached_by_undisclosed(upstream, counted, tallies, test)
-    while work:
-        for holding in upstream.outgoing[work.pop()]:
-            subject = holding.subject
-            tally = tallies.get(subject)
-            if tally is None:
-                tally = tallies[subject] = _UpperTally(upstream.disclosed[subject])
-            tally.add(holding)
-            if subject in counted:
+    reached: list[int] = []
+    for subject in filter(upstream.may_be_undisclosed, range(len(upstream.entities))):
+        tally = tallies[subject] = _UpperTally(upstream.disclosed[subject])
+        tally.upper = WHOLE
+        if tally.meets(test):
+            reached.append(subject)
+    closure = _UpperClosure(upstream, test, Undisclosed(frozenset(), {}))
+    closure.tallies = tallies
+    closure.count(reached)
+    return Undisclosed(frozenset(closure.counted), closure.tallies)
+
+
+def cascade_upper(
+    upstream: Upstream, holders: Iterable[int], test: HoldingTest, undisclosed: Undisclosed = NOTHING_UNDISCLOSED
+) -> Side:
+    """What may follow: every share at its upper bound, none above what the others leave.
+
+    `undisclosed`: of the same upstream and test, where the test counts undisclosed parts. What it counts is counted.
+    """
+    closure = _UpperClosure(upstream, test, undisclosed)
+    closure.count(holders)
+    return Side(closure.has(TARGET), closure.tally(TARGET).amount(), closure.counted)
+
+
+class _UpperClosure:
+    """A worklist over upper bounds, on top of what the undisclosed parts have reached already."""
+
+    def __init__(self, upstream: Upstream, test: HoldingTest, base: Undisclosed) -> None:
+        self.upstream = upstream
+        self.test = test
+        self.base = base
+        self.counted: set[int] = set()
+        self.tallies: dict[int, _UpperTally] = {}
+
+    def has(self, number: int) -> bool:
+        return number in self.counted or number in self.base.counted
+
+    def tally(self, subject: int) -> "_UpperTally":
+        """The tally of one entity, as the undisclosed parts left it."""
+        known = self.tallies.get(subject)
+        if known is None:
+            before = self.base.tallies.get(subject)
+            known = _UpperTally(self.upstream.disclosed[subject]) if before is None else before.copy()
+            self.tallies[subject] = known
+        return known
+
+    def count(self, owners: Iterable[int]) -> None:
+        """Count these owners, and everything that follows."""
+        least = self.test.threshold.share
+        work = [owner for owner in owners if not self.has(owner)]
+        self.counted.update(work)
+        while work:
+            owner = work.pop()
+            if owner == TARGET:
                 continue
-            if (tally.upper >= least and tally.meets(test)) or _controls(holding, test):
-                counted.add(subject)
-                if subject != TARGET:
-                    work.append(subject)
-    amount = tallies[TARGET].amount() if TARGET in tallies else Amount(0)
-    return Side(TARGET in counted, amount, counted)
+            for holding in self.upstream.outgoing[owner]:
+                tally = self.tally(holding.subject)
+                tally.add(holding)
+                if self.has(holding.subject):
+                    continue
+                if (tally.upper >= least and tally.meets(self.test)) or _controls(holding, self.test):
+                    self.counted.add(holding.subject)
+                    work.append(holding.subject)
 
 
-def may_hold_anything(upstream: Upstream, members: Iterable[int], test: HoldingTest) -> bool:
+def may_hold_anything(
+    upstream: Upstream, members: Iterable[int], test: HoldingTest, undisclosed: Undisclosed = NOTHING_UNDISCLOSED
+) -> bool:
     """Whether what these alone have could meet the threshold anywhere; a filter that costs little."""
-    if test.undisclosed:
-        return True
     total = 0
-    for member in members:
-        for holding in upstream.outgoing[member]:
+    tallies: dict[int, _UpperTally] = {}
+    for holding in chain.from_iterable(upstream.outgoing[member] for member in members):
+        if _controls(holding, test):
+            return True
+        before = undisclosed.tallies.get(holding.subject)
+        if before is None:
             total += holding.upper
-            if _controls(holding, test):
-                return True
-    return total >= test.threshold.share
+        else:
+            tallies.setdefault(holding.subject, before.copy()).add(holding)
+    return total >= test.threshold.share or any(tally.meets(test) for tally in tallies.values())
 
 
 def _controls(holding: Holding, test: HoldingTest) -> bool:
     return holding.control and test.control
-
-
-def _reached_by_undisclosed(
-    upstream: Upstream, counted: set[int], tallies: dict[int, "_UpperTally"], test: HoldingTest
-) -> list[int]:
-    """Entities that the undisclosed part alone may hold; every tally starts with that part."""
-    reached = []
-    for subject in range(len(upstream.entities)):
-        if not upstream.may_be_undisclosed(subject):
-            continue
-        tally = tallies[subject] = _UpperTally(upstream.disclosed[subject])
-        tally.upper = WHOLE
-        if subject not in counted and tally.meets(test):
-            counted.add(subject)
-            reached.append(subject)
-    return [subject for subject in reached if subject != TARGET]
 
 
 class _UpperTally:
@@ -119,6 +165,12 @@ class _UpperTally:
             self.strict_lowers += 1
         if holding.below_upper:
             self.strict = True
+
+    def copy(self) -> "_UpperTally":
+        twin = _UpperTally(self.disclosed)
+        twin.lower, twin.strict_lowers = self.lower, self.strict_lowers
+        twin.upper, twin.strict = self.upper, self.strict
+        return twin
 
     def meets(self, test: HoldingTest) -> bool:
         amount = self.amount()

@@ -260,6 +260,7 @@ class _Interpreter:
             lower=str(found.lower),
             upper=str(found.upper),
             steps=tuple(_step(graph, holding, leaf.by) for holding in found.steps),
+            omitted=found.omitted,
         )
         cause = "owned.bounds" if leaf.of == "account" else "provider.owned"
         return ConditionTrace(text, found.truth, (cause,) if found.truth is None else (), (), evidence)

@@ -76,12 +76,19 @@ class Integrated:
         Where nothing goes in circles, nobody has more of the target than the sum of all that they hold anywhere, unless
         a majority passes whole.
         """
-        if self.test.control or self.test.undisclosed or self._has_loops:
+        if self.test.control or (self._has_loops and not self.test.undisclosed):
             return True
+        if self.test.undisclosed:
+            most = self._undisclosed_alone + sum(self.at_most[member] for member in members)
+            return self.test.attribution == "hybrid" or self.test.threshold.within_upper(most, False)
         total = sum(holding.upper for member in members for holding in self.upstream.outgoing[member])
         if self.test.attribution == "hybrid" and total > MAJORITY.share:
             return True
         return self.test.threshold.within_upper(total, False)
+
+    @cached_property
+    def _undisclosed_alone(self) -> int | Fraction:
+        return self.upper(()).amount.value
 
     @cached_property
     def _has_loops(self) -> bool:
@@ -268,12 +275,15 @@ class Solution:
         if not self.upper:
             return [Flow(holding, holding.lower, self._passed(holding.owner)) for holding in held]
         room = max(0, WHOLE - self.upstream.disclosed[member].lower)
-        # Whoever may hold an undisclosed part passes it whole: owners who pass less get none of it.
+        # Whoever may hold an undisclosed part passes it whole: owners who may not get none of it.
         only_whole = self._takes_undisclosed(member)
+        # INVARIANT: the order of before stands among equals. In a loop, an owner who has something only through this
+        # very entity would else take the place of the one whom both have it from, and the loop would feed itself.
+        held.sort(key=lambda holding: -self._passed(holding.owner).value)
         flows = []
-        for holding in sorted(held, key=lambda holding: -self._passed(holding.owner).value):
+        for holding in held:
             passed = self._passed(holding.owner)
-            extra = 0 if only_whole and passed.value < WHOLE else min(holding.upper - holding.lower, room)
+            extra = 0 if only_whole and passed is not ALL else min(holding.upper - holding.lower, room)
             room -= extra
             flows.append(Flow(holding, holding.lower + extra, passed))
         return flows

@@ -7,12 +7,13 @@ The target itself is never among the holders.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 from rules.amounts import Amount, Side
-from rules.cascade import cascade_lower, cascade_upper, may_hold_anything
+from rules.cascade import NOTHING_UNDISCLOSED, cascade_lower, cascade_upper, may_hold_anything, undisclosed_alone
 from rules.facts import Entity, EntityId
 from rules.integrated import Integrated
 from rules.language import HoldingTest
@@ -25,7 +26,7 @@ Matches = Callable[[Entity], Truth]
 NOT_AT_ALL = Side(False, Amount(0), frozenset())
 
 MAX_STEPS = 200
-"""Evidence is for people: more interests than this are not listed."""
+"""Evidence is for people: more interests than this are counted, not listed."""
 
 
 class Holder(NamedTuple):
@@ -43,11 +44,16 @@ class Attribution:
     lower: Amount
     upper: Amount
     steps: tuple[Holding, ...] = ()
-    """Interests through which the share is attributed, from the target upwards; at most `MAX_STEPS`."""
+    """Interests through which the share is attributed, from the target upwards; at most `MAX_STEPS`, those of the
+    holders that the rule names before others."""
+    omitted: int = 0
+    """How many more there are."""
 
 
 def owned(upstream: Upstream, matches: Matches, test: HoldingTest) -> Truth:
     """Whether parties that match own the target to the threshold."""
+    if _asks_nothing(test):
+        return True
     question = _Question(upstream, matches, test, only_truth=True)
     if question.lower().met:
         return True
@@ -58,21 +64,29 @@ def attribution(upstream: Upstream, matches: Matches, test: HoldingTest) -> Attr
     """The same, with the bounds of the share and the interests that make it."""
     question = _Question(upstream, matches, test, only_truth=False)
     lower, upper = question.lower(), question.upper()
-    truth: Truth = True if lower.met else (None if upper.met else False)
+    truth: Truth = True if lower.met or _asks_nothing(test) else (None if upper.met else False)
     shown = lower if truth else upper
-    return Attribution(truth, lower.amount, upper.amount, tuple(_steps(upstream, shown, question.matched)))
+    steps = list(_steps(upstream, shown, question.matched))
+    listed = _listed(steps, question.matched)
+    return Attribution(truth, lower.amount, upper.amount, listed, len(steps) - len(listed))
+
+
+def _asks_nothing(test: HoldingTest) -> bool:
+    """Whether holding nothing at all meets the threshold: `>= 0%`."""
+    return test.threshold.met_by_lower(0, False)
 
 
 class _Question:
     def __init__(self, upstream: Upstream, matches: Matches, test: HoldingTest, *, only_truth: bool) -> None:
         self.upstream = upstream
-        self.test = test
+        self.test = test if upstream.has_control or not test.control else replace(test, control=False)
         self.matches = matches
         self.only_truth = only_truth
         """Nobody asks how near an answer is: single holders who cannot meet the threshold are left out."""
         self.matched: list[Truth] = [matches(entity) for entity in upstream.entities]
         self.matched[TARGET] = False
-        self.integrated = None if test.attribution == "cascade" else Integrated(upstream, test)
+        self.integrated = None if test.attribution == "cascade" else Integrated(upstream, self.test)
+        self.undisclosed = NOTHING_UNDISCLOSED if self.integrated else undisclosed_alone(upstream, self.test)
 
     def lower(self) -> Side:
         if self.test.aggregate:
@@ -94,7 +108,12 @@ class _Question:
         return self.integrated.lower(holders) if self.integrated else cascade_lower(self.upstream, holders, self.test)
 
     def _upper(self, holders: Iterable[int]) -> Side:
-        return self.integrated.upper(holders) if self.integrated else cascade_upper(self.upstream, holders, self.test)
+        if self.integrated:
+            return self.integrated.upper(holders)
+        side = cascade_upper(self.upstream, holders, self.test, self.undisclosed)
+        if self.only_truth or not self.undisclosed.counted:
+            return side
+        return replace(side, counted={*side.counted, *self.undisclosed.counted})
 
     def _best(self, candidates: Iterable[frozenset[int]], side_of: Callable[[frozenset[int]], Side]) -> Side:
         """The first single holder who meets the threshold, else the one who comes nearest."""
@@ -114,7 +133,7 @@ class _Question:
 
     def _may_own(self, members: frozenset[int]) -> bool:
         if self.integrated is None:
-            return may_hold_anything(self.upstream, members, self.test)
+            return may_hold_anything(self.upstream, members, self.test, self.undisclosed)
         return self.integrated.may_reach(members)
 
     def _likeliest_first(self, candidates: Iterable[frozenset[int]]) -> list[frozenset[int]]:
@@ -205,15 +224,21 @@ def _steps(upstream: Upstream, side: Side, matched: list[Truth]) -> Iterator[Hol
     """Interests by which something reaches the target, each once, from the target upwards."""
     seen = {TARGET}
     work = [TARGET]
-    count = 0
     for subject in work:
         for holding in upstream.incoming[subject]:
             if holding.owner not in side.counted or holding.owner == TARGET:
                 continue
-            count += 1
-            if count > MAX_STEPS:
-                return
             yield holding
             if holding.owner not in seen and not matched[holding.owner]:
                 work.append(holding.owner)
             seen.add(holding.owner)
+
+
+def _listed(steps: list[Holding], matched: list[Truth]) -> tuple[Holding, ...]:
+    """As many as people read: half for the holders that the rule names, the rest from the target upwards."""
+    if len(steps) <= MAX_STEPS:
+        return tuple(steps)
+    named = [place for place, holding in enumerate(steps) if matched[holding.owner] is not False][: MAX_STEPS // 2]
+    kept = set(named)
+    kept.update(islice((place for place in range(len(steps)) if place not in kept), MAX_STEPS - len(named)))
+    return tuple(steps[place] for place in sorted(kept))

@@ -35,6 +35,8 @@ class Ownership:
     upper: str
     steps: tuple[Step, ...]
     """From the entity upwards; the interests that count, at most `ownership.MAX_STEPS`."""
+    omitted: int
+    """How many more interests count."""
 
 
 @dataclass(frozen=True, slots=True)

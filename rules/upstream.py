@@ -50,13 +50,20 @@ class Upstream:
     outgoing: Sequence[Sequence[Holding]]
     """By owner: what it holds that leads to the target."""
     disclosed: tuple[Disclosed, ...]
+    has_control: bool
+    """Some interest decides without regard to its share."""
     since: datetime | None
     """Start of the span of time around `at` in which the same interests are valid; None if open."""
     until: datetime | None
 
     def may_be_undisclosed(self, subject: int) -> bool:
-        """Whether someone unknown may own a part of it."""
-        return self.entities[subject].kind not in OWNERLESS_KINDS
+        """Whether someone unknown may own a part of it.
+
+        An entity above the target of whom no owner is recorded at all is taken as the end of its chain.
+        """
+        if self.entities[subject].kind in OWNERLESS_KINDS:
+            return False
+        return subject == TARGET or bool(self.incoming[subject])
 
 
 def upstream_of(graph: OwnershipGraph, target: EntityId, at: datetime) -> Upstream:
@@ -88,6 +95,7 @@ class _Walk:
         self.incoming: list[tuple[Holding, ...]] = []
         self.outgoing: list[list[Holding]] = [[]]
         self.disclosed: list[Disclosed] = []
+        self.has_control = False
 
     def run(self) -> Upstream:
         owners = self.graph.owners
@@ -104,6 +112,7 @@ class _Walk:
             incoming=tuple(self.incoming),
             outgoing=self.outgoing,
             disclosed=tuple(self.disclosed),
+            has_control=self.has_control,
             since=self.since,
             until=self.until,
         )
@@ -128,6 +137,7 @@ class _Walk:
             )
             held.append(holding)
             self.outgoing[owner].append(holding)
+            self.has_control = self.has_control or interest.control
             lower += share.lower
             strict_count += share.above_lower
         self.incoming.append(tuple(held))

@@ -15,7 +15,7 @@ from rules.times import parse_instant
 from rules.traces import ConditionTrace, ExemptionTrace, Explanation, Ownership, RuleTrace, Step
 from rules.truth import Truth
 from service.app import assemble_offline, utc_now
-from service.cli_output import Output, say, say_json, say_rich, visible
+from service.cli_output import Output, faults_as, say, say_json, say_rich, visible
 from service.decide import AccessRequest, Answer
 from service.gateways.authzen_answers import evaluation_answer, written
 
@@ -37,7 +37,9 @@ class Question:
 def decide_command(data: Path, geo: list[Path], question: Question, output: Output) -> None:
     """Print one decision."""
     request = access_request(question)
-    answer = asyncio.run(assemble_offline(data, geo).decide(request))
+    with faults_as(output):
+        decider = assemble_offline(data, geo)
+    answer = asyncio.run(decider.decide(request))
     if output is Output.JSON:
         return say_json(evaluation_answer(answer))
     return say(*decision_lines(answer))
@@ -46,7 +48,9 @@ def decide_command(data: Path, geo: list[Path], question: Question, output: Outp
 def explain_command(data: Path, geo: list[Path], question: Question, output: Output) -> None:
     """Print one decision, and why it is so."""
     request = access_request(question)
-    answer, explanation = asyncio.run(assemble_offline(data, geo).explain(request))
+    with faults_as(output):
+        decider = assemble_offline(data, geo)
+    answer, explanation = asyncio.run(decider.explain(request))
     if output is Output.JSON:
         return say_json(evaluation_answer(answer, explanation))
     say(*decision_lines(answer), "")
@@ -55,18 +59,20 @@ def explain_command(data: Path, geo: list[Path], question: Question, output: Out
 
 def access_request(question: Question) -> AccessRequest:
     """The request that the options describe; a usage error if there is no such moment."""
+    now = utc_now()
     return AccessRequest(
         account=AccountId(question.account),
         resource=ResourceId(question.resource),
-        at=_moment(question.at),
+        at=_moment(question.at, now),
         address=question.ip,
         action=question.action,
+        asked_at=now,
     )
 
 
-def _moment(text: str | None) -> datetime:
+def _moment(text: str | None, now: datetime) -> datetime:
     try:
-        return utc_now() if text is None else parse_instant(text)
+        return now if text is None else parse_instant(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--at") from None
 
@@ -146,6 +152,8 @@ def _add_ownership(tree: Tree, ownership: Ownership) -> None:
     branch = tree.add(Text(f"{entity}: {held} held, {ownership.threshold} asked ({ownership.attribution})"))
     for step in ownership.steps:
         branch.add(_step_line(step))
+    if ownership.omitted:
+        branch.add(Text(f"… and {ownership.omitted} more interests"))
 
 
 def _step_line(step: Step) -> Text:

@@ -12,9 +12,9 @@ from rules.amounts import Amount
 from rules.elimination import PRECISION_BITS, Row, least_solution, trimmed
 from rules.facts import Entity, EntityId, Interest, OwnershipGraph
 from rules.language import Attribution, HoldingTest
-from rules.ownership import attribution, owned
+from rules.ownership import MAX_STEPS, attribution, owned
 from rules.shares import NO_SHARE, UNKNOWN_SHARE, WHOLE, Bounds, Share, parse_bounds, parse_threshold
-from rules.truth import Truth
+from rules.truth import Truth, some
 from rules.upstream import TARGET, components, upstream_of
 from tests.rules.test_ownership_bounds import AT, Puzzle, puzzles, tests
 
@@ -215,6 +215,23 @@ def test_evidence_names_the_interests_from_the_entity_upwards_and_nothing_beside
     assert (str(found.lower), str(found.upper)) == ("60%", "60%")
 
 
+@pytest.mark.parametrize("how", ["cascade", "hybrid"])
+def test_evidence_of_a_long_chain_still_names_the_holder_at_its_end(how: Attribution) -> None:
+    world = graph(*(f"n{tier} -> n{tier + 1}: 60%" for tier in range(1_000)))
+    upstream = upstream_of(world, EntityId("n1000"), AT)
+    found = attribution(upstream, lambda entity: entity.id == "n0", HoldingTest(parse_threshold("> 50%"), how))
+    owners = [step.interest.owner for step in found.steps]
+    assert (owners[0], owners[-1], len(owners), found.omitted) == ("n999", "n0", MAX_STEPS, 1_000 - MAX_STEPS)
+
+
+def test_evidence_of_a_wide_star_is_bounded_and_counted() -> None:
+    world = graph(*(f"o{number} -> A: 0.2%" for number in range(500)))
+    named = {f"o{number}" for number in range(400)}
+    upstream = upstream_of(world, EntityId("A"), AT)
+    found = attribution(upstream, lambda entity: entity.id in named, HoldingTest(parse_threshold("> 50%")))
+    assert (str(found.lower), len(found.steps), found.omitted) == ("80%", MAX_STEPS, 400 - MAX_STEPS)
+
+
 def test_rounding_only_ever_widens() -> None:
     third = Fraction(1, 3) + Fraction(1, 7 ** (PRECISION_BITS // 2))
     assert trimmed(third, up=False) < third < trimmed(third, up=True)
@@ -227,22 +244,38 @@ def test_an_unknown_that_nothing_feeds_is_zero() -> None:
     assert least_solution(rows, round_up=False) == {1: 0, 2: 0}
 
 
-@given(puzzles(), tests)
-def test_an_undisclosed_part_is_as_a_party_of_whom_nothing_is_known(puzzle: Puzzle, test: HoldingTest) -> None:
-    test = replace(test, aggregate=True)
+def with_strangers(puzzle: Puzzle) -> OwnershipGraph:
+    """The same world with a party of whom nothing is known in every entity that may have an undisclosed part."""
     world = puzzle.graph()
     strangers = [
         Interest(EntityId(f"stranger{number}"), EntityId(f"e{number}"), UNKNOWN_SHARE)
         for number in range(len(puzzle.matched))
+        if number == 0 or EntityId(f"e{number}") in world.owners
     ]
     recorded = [interest for held in world.owners.values() for interest in held]
-    explicit = OwnershipGraph.of(world.entities.values(), recorded + strangers)
+    return OwnershipGraph.of(world.entities.values(), recorded + strangers)
+
+
+def ask_with_strangers(puzzle: Puzzle, holders: Iterable[int], test: HoldingTest) -> Truth:
+    """Whether these holders together, and whoever the strangers are, own the target."""
+    named = {f"e{number}": puzzle.matched[number] for number in holders}
 
     def matches(entity: Entity) -> Truth:
-        return None if entity.id.startswith("stranger") else puzzle.matches(entity)
+        return None if entity.id.startswith("stranger") else named.get(entity.id, False)
 
-    told = owned(upstream_of(world, EntityId("e0"), AT), puzzle.matches, replace(test, undisclosed=True))
-    assert told == owned(upstream_of(explicit, EntityId("e0"), AT), matches, test)
+    return owned(upstream_of(with_strangers(puzzle), EntityId("e0"), AT), matches, replace(test, aggregate=True))
+
+
+@given(puzzles(), tests)
+def test_an_undisclosed_part_is_as_a_party_of_whom_nothing_is_known(puzzle: Puzzle, test: HoldingTest) -> None:
+    test = replace(test, undisclosed=True)
+    told = owned(upstream_of(puzzle.graph(), EntityId("e0"), AT), puzzle.matches, test)
+    everyone = range(1, len(puzzle.matched))
+    if test.aggregate:
+        assert told == ask_with_strangers(puzzle, everyone, replace(test, undisclosed=False))
+    else:
+        alone = [[number] for number in everyone if puzzle.matched[number] is not False]
+        assert told == some(ask_with_strangers(puzzle, each, replace(test, undisclosed=False)) for each in [[], *alone])
 
 
 @given(puzzles(), tests)

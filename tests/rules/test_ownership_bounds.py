@@ -1,7 +1,7 @@
 """Bounds of attribution are sound and tight: held against every extreme choice of the shares that they allow."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import islice, permutations, product
@@ -142,8 +142,10 @@ def test_bounds_give_true_false_or_unknown_as_the_extremes_do(puzzle: Puzzle, te
     assert truth == expected
 
 
-@given(puzzles(), tests)
-def test_evidence_tells_the_same_answer(puzzle: Puzzle, test: HoldingTest) -> None:
+@settings(max_examples=300)
+@given(puzzles(), tests, st.booleans())
+def test_evidence_tells_the_same_answer(puzzle: Puzzle, test: HoldingTest, undisclosed: bool) -> None:
+    test = replace(test, undisclosed=undisclosed)
     upstream = upstream_of(puzzle.graph(), _id(0), AT)
     found = attribution(upstream, puzzle.matches, test)
     assert found.truth == owned(upstream, puzzle.matches, test)
