@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rules.language import UNKNOWNS, Decision, Obligation
+from rules.language import Decision, Obligation
 from rules.parse_rules import EFFECTS, json_text
-from rules.reading import Item, all_read, near
-
-_FACTS = frozenset(code.partition(".")[0] for code in UNKNOWNS)
+from rules.reading import Item, all_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +97,6 @@ def _text_or_none(item: Item) -> Expected:
     return None if item.data is None else item.text("text, or nothing")
 
 
-def _unknown(item: Item) -> Expected:
-    return () if item.data == [] else all_read(item.some_items("a list of codes") or [], _unknown_code)
-
-
-def _unknown_code(item: Item) -> str | None:
-    text = item.text("a code such as `location.coarse`")
-    if text is None or text in UNKNOWNS or text in _FACTS:
-        return text
-    return item.fault(f"`{text}` is nothing that can be unknown{near(text, [*UNKNOWNS, *_FACTS])}")
-
-
 def _obligations(item: Item) -> Expected:
     return all_read(item.items("a list of obligations") or [], _obligation)
 
@@ -126,9 +113,9 @@ _READERS: Mapping[str, Callable[[Item], Expected]] = {
     "effect": lambda item: item.one_of(EFFECTS, "an effect"),
     "rule": _text_or_none,
     "monitored": Item.any_texts,
-    "unknown": _unknown,
+    "unknown": Item.any_texts,
     "reason": _text_or_none,
-    "status": lambda item: item.whole(400, 499),
+    "status": lambda item: item.whole(400, 599),
     "obligations": _obligations,
     "lifted": Item.any_texts,
     "message": _text_or_none,

@@ -84,7 +84,7 @@ def _entity(item: Item, id: EntityId) -> Entity:
             seats[basis] = frozenset(codes)
     listed = members.read("listed", Item.any_texts) or ()
     acts_with = frozenset(map(EntityId, members.read("acts_with", Item.any_texts) or ()))
-    return Entity(id, members.text("name") or "", members.text("kind"), seats, frozenset(listed), acts_with)
+    return Entity(id, members.words("name") or "", members.text("kind"), seats, frozenset(listed), acts_with)
 
 
 def _codes(item: Item) -> tuple[Jurisdiction, ...] | None:
@@ -124,7 +124,7 @@ def _long_form(item: Item) -> Interest | None:
     share = _share(members, control)
     if owner is None or subject is None:
         return None
-    source = members.text("source") or ""
+    source = members.words("source") or ""
     return Interest(EntityId(owner), EntityId(subject), share, control, start, end, source)
 
 

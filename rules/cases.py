@@ -117,7 +117,7 @@ def _case_file(members: Members, library: Mapping[str, object]) -> CaseFile | No
     if ruleset is None:
         return None
     kept = tuple(case for case in cases if case is not None)
-    return CaseFile(members.text("source") or "", ruleset, reader.graph, kept)
+    return CaseFile(members.words("source") or "", ruleset, reader.graph, kept)
 
 
 def _ruleset(item: Item, library: Mapping[str, object]) -> RuleSet | None:
@@ -158,11 +158,11 @@ class _CaseReader:
 
     def case(self, item: Item) -> Case | None:
         """One case; a faulty one is recorded, and left out."""
-        members = item.members(_CASE_KEYS, ("name", "expect"), "a case")
-        name, expect = members.text("name"), members.read("expect", read_expectation)
+        members = item.members(_CASE_KEYS, ("expect",), "a case")
+        name, expect = members.words("name") or f"the case at {item.at}", members.read("expect", read_expectation)
         account, resource = self._account(members), self._resource(members)
         request = self._request(members)
-        if name is None or expect is None or request is None:
+        if expect is None or request is None:
             return None
         return Case(name, account, resource, request, expect)
 

@@ -26,6 +26,16 @@ LABELLED_AS = {Jurisdiction("RU"): TERRITORIES}
 """Provinces that a source may mean when it says only this other country."""
 
 
+_OWN_COUNTRY = {
+    Jurisdiction(province): Jurisdiction(country) for province, country in SUBDIVISIONS_WITH_OWN_COUNTRY_CODE.items()
+}
+
+OTHER_CODE = _OWN_COUNTRY | {
+    country: province for province, country in _OWN_COUNTRY.items() if list(_OWN_COUNTRY.values()).count(country) == 1
+}
+"""What else the same place is called, since ISO 3166-2 lists some countries as provinces too: `US-PR` is `PR`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """A set of countries and provinces that a rule names."""
@@ -38,12 +48,13 @@ class Region:
         `resolves` holds the countries whose provinces the source of `code` tells apart, and single provinces that it
         does: a bare country is none of those, and may be any other of its provinces.
         """
-        if code in self.codes or country_of(code) in self.codes:
+        if code in self.codes or country_of(code) in self.codes or OTHER_CODE.get(code) in self.codes:
             return True
         if "-" in code or code in resolves:
             return False
         finer = {named for named in self.codes if country_of(named) == code}
         finer |= self.codes & LABELLED_AS.get(code, frozenset())
+        finer |= {named for named in self.codes if OTHER_CODE.get(named) == code}
         return False if finer <= resolves else None
 
 
@@ -58,8 +69,7 @@ def fault_of(code: str) -> str | None:
         return None
     country, dash, province = code.partition("-")
     if dash and province in SUBDIVISIONS.get(country, ()):
-        own = SUBDIVISIONS_WITH_OWN_COUNTRY_CODE.get(code)
-        return f"`{code}` has a country code of its own: write `{own}`" if own else None
+        return None
     if code.lower() in PREDEFINED_GROUPS:
         return f"`{code}` is a group, not a country: write `@{code.lower()}`"
     if code in MISTAKEN_CODES:

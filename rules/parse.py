@@ -113,7 +113,7 @@ class _Reader:
         return _Parsed(
             id=id,
             revision=_revision(document, included),
-            title=members.text("title") or "",
+            title=members.words("title") or "",
             default=members.read("default", lambda item: item.one_of(("allow", "deny"), "a default")) or "",
             rules=rules,
             exemptions=exemptions,
@@ -124,7 +124,7 @@ class _Reader:
     def _included(self, members: Members, path: tuple[str, ...]) -> tuple[_Parsed, ...]:
         found: dict[str, _Parsed] = {}
         named: set[str] = set()
-        for item in members.read("include", Item.items) or ():
+        for item in members.listed("include", "a list of documents"):
             id, pin = _reference(item) or ("", "")
             if id in named:
                 item.fault(f"`{id}` is included twice")
@@ -183,8 +183,8 @@ def _rules(members: Members, included: tuple[_Parsed, ...]) -> tuple[tuple[Rule,
     """A document's own rules and exemptions, those without faults."""
     posture = cast(Posture | None, members.read("if_unknown", lambda item: item.one_of(POSTURES, "a posture")))
     groups = members.read("groups", read_groups) or Groups()
-    rules = members.read("rules", lambda item: item.items("a list of rules")) or []
-    exemptions = members.read("exemptions", lambda item: item.items("a list of exemptions")) or []
+    rules = members.listed("rules", "a list of rules")
+    exemptions = members.listed("exemptions", "a list of exemptions")
     liftable = _distinct_ids(rules) | {rule.id for part in included for rule in part.qualified_rules()}
     _distinct_ids(exemptions)
     read_rules = [read_rule(item, groups, posture or "apply") for item in rules]

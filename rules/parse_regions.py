@@ -9,7 +9,7 @@ from rules.reading import KNOWN_LIMIT, Item, near
 
 _CIRCLE_LIMIT = 8
 """How many groups of a circle are named."""
-GROUP_NAME = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+GROUP_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -49,9 +49,9 @@ class Groups:
             return None
         if name[0] == "@":
             return name if name[1:] in self.named else item.fault(self._unknown_group(name))
-        if name in self.named:
-            return item.fault(f"`{name}` is a group, not a country: write `@{name}`")
         fault = fault_of(name)
+        if fault and name in self.named:
+            fault = f"`{name}` is a group, not a country: write `@{name}`"
         return item.fault(fault) if fault else name
 
     def _unknown_group(self, name: str) -> str:
@@ -71,6 +71,8 @@ def code(item: Item) -> Jurisdiction | None:
 def read_groups(item: Item) -> Groups:
     """The groups that a document defines, and those that all may name."""
     groups = Groups()
+    if item.data is None:
+        return groups
     entries = item.entries("a mapping of groups") or {}
     own = {name: entry for name, entry in entries.items() if _may_define(item, name)}
     groups.named |= set(own)
@@ -86,7 +88,7 @@ def _may_define(item: Item, name: str) -> bool:
     if name in PREDEFINED_GROUPS:
         item.key_fault(name, f"`{name}` is a predefined group: choose another name")
     elif not GROUP_NAME.fullmatch(name):
-        item.key_fault(name, f"`{name}` is not a name for a group: use `a` to `z`, `0` to `9` and `-`, 64 at most")
+        item.key_fault(name, f"`{name}` is not a name for a group: use letters, digits, `.`, `_` and `-`, 64 at most")
     else:
         return True
     return False

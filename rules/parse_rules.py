@@ -26,8 +26,8 @@ EFFECTS: tuple[str, ...] = get_args(Effect)
 POSTURES: tuple[str, ...] = get_args(Posture)
 MODES: tuple[str, ...] = get_args(Mode)
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_REASON = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", re.ASCII)
+_REASON = re.compile(r"[!-~]{1,128}", re.ASCII)
 _SHARED_KEYS = ("id", "when", "source", "if_unknown", "effective")
 _RULE_KEYS = (*_SHARED_KEYS, "effect", "reason", "message", "status", "mode", "obligations")
 _EXEMPTION_KEYS = (*_SHARED_KEYS, "lifts")
@@ -40,8 +40,8 @@ def read_rule(item: Item, groups: Groups, posture: Posture) -> Rule | None:
     id, effect = members.read("id", rule_id), cast(Effect | None, _one_of(members, "effect", EFFECTS))
     when = condition(members.found["when"], groups) if "when" in members else None
     own_posture = cast(Posture | None, _one_of(members, "if_unknown", POSTURES))
-    reason, message, source = members.read("reason", _reason), members.text("message"), members.text("source")
-    status = members.read("status", lambda item: item.whole(400, 499))
+    reason, message, source = members.read("reason", _reason), members.words("message"), members.words("source")
+    status = members.read("status", lambda item: item.whole(400, 599))
     mode = cast(Mode | None, _one_of(members, "mode", MODES))
     effective = members.read("effective", _period)
     obligations = members.read("obligations", lambda item: _obligations(item, id or ""))
@@ -69,7 +69,7 @@ def read_exemption(item: Item, groups: Groups, rules: Collection[str]) -> Exempt
     id, lifts = members.read("id", rule_id), members.read("lifts", lambda item: _lifts(item, rules))
     when = condition(members.found["when"], groups) if "when" in members else None
     posture = members.read("if_unknown", lambda item: item.one_of(("apply", "skip"), "what an exemption can do"))
-    source, effective = members.text("source"), members.read("effective", _period)
+    source, effective = members.words("source"), members.read("effective", _period)
     if len(item.problems) > faults or id is None or lifts is None or when is None:
         return None
     own_posture = cast(Literal["apply", "skip"], posture or "skip")
@@ -81,7 +81,9 @@ def rule_id(item: Item) -> str | None:
     text = item.text("an id")
     if text is None or _ID.fullmatch(text):
         return text
-    return item.fault(f"`{text}` is not an id: use letters, digits, `.`, `_` and `-`, 64 at most, not first a mark")
+    return item.fault(
+        f"`{text}` is not an id: use letters, digits, `.`, `_` and `-`, 64 at most, the first no `.` or `-`"
+    )
 
 
 def _one_of(members: Members, key: str, allowed: tuple[str, ...]) -> str | None:
@@ -93,7 +95,7 @@ def _reason(item: Item) -> str | None:
     text = item.text("a code for programs")
     if text is None or _REASON.fullmatch(text):
         return text
-    return item.fault(f"`{text}` is not a code for programs: use letters, digits, `.`, `_` and `-`, 64 at most")
+    return item.fault(f"`{text}` is not a code for programs: use ASCII without blanks, 128 at most")
 
 
 def _lifts(item: Item, rules: Collection[str]) -> tuple[str, ...] | None:

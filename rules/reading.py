@@ -94,6 +94,12 @@ class Item:
             return self.fault(f"{what} is wanted here, not {described(self.data)}: put it in quotes")
         return self.wanted(what)
 
+    def words(self) -> str | None:
+        """Text for people."""
+        if self.data is None:
+            return None
+        return str(self.data) if type(self.data) is int else self.text()
+
     def texts(self) -> tuple[str, ...] | None:
         """A list of text that may not be empty."""
         items = self.some_items("a list of text")
@@ -155,6 +161,16 @@ class Members:
 
     def text(self, key: str) -> str | None:
         return self.read(key, Item.text)
+
+    def words(self, key: str) -> str | None:
+        """Text for people: a number is taken as it is written, and nothing as none given."""
+        return self.read(key, Item.words)
+
+    def listed(self, key: str, what: str) -> "list[Item]":
+        """The values of a list that may be absent, or given as nothing."""
+        if key in self.found and self.found[key].data is None:
+            return []
+        return self.read(key, lambda item: item.items(what)) or []
 
 
 def root(data: object, problems: list[Problem]) -> Item | None:

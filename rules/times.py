@@ -13,8 +13,10 @@ _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _INSTANT = re.compile(rf"({_DATE})(?:[Tt ]({_CLOCK})(?:\.([0-9]+))?([Zz]|[+-][0-9]{{2}}:[0-9]{{2}}))?", re.ASCII)
 _LOCAL = re.compile(rf"{_DATE}[Tt ][0-9:.]+", re.ASCII)
 
-_DURATION = re.compile(r"P(?:([0-9]+)D)?(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?", re.ASCII)
-_CALENDAR = re.compile(r"P[0-9]+[YMW].*", re.ASCII)
+_DURATION = re.compile(
+    r"P(?:([0-9]+)W)?(?:([0-9]+)D)?(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?", re.ASCII
+)
+_CALENDAR = re.compile(r"P[0-9]+[YM].*", re.ASCII)
 
 
 def parse_instant(text: str) -> datetime:
@@ -48,9 +50,9 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(f"`{text}` has no fixed length: write days and hours, such as `P30D`")
     if not found or not any(found.groups()) or len(text) > 40:
         raise ValueError(f"`{text}` is not a duration: write `PT24H` or `P7D`")
-    days, hours, minutes, seconds = (int(number or 0) for number in found.groups())
+    weeks, days, hours, minutes, seconds = (int(number or 0) for number in found.groups())
     try:
-        duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        duration = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     except OverflowError:
         raise ValueError(f"`{text}` is longer than any time that could be counted") from None
     if not duration:

@@ -42,13 +42,23 @@ def _library(document: Document, path: Path) -> tuple[dict[str, object], tuple[F
     """The rule sets that the case file can name, and the faults of the one that it names by its path."""
     packs = pack_documents()
     name = document.value.get("ruleset") if isinstance(document.value, Mapping) else None
+    if isinstance(name, Mapping) and not _included(name) <= packs.keys():
+        return {**dict(_beside(path)), **packs}, ()
     if not isinstance(name, str) or name in packs:
         return packs, ()
     file = path.parent / name
+    if not file.exists():
+        return packs, ()
     ruleset = read_file(file)
     if ruleset.problems:
         return packs, faults_of(ruleset, ruleset.problems, str(file))
     return {**dict(_beside(file)), **packs, name: ruleset.value}, ()
+
+
+def _included(ruleset: Mapping[str, object]) -> set[str]:
+    """The documents that a rule set written in the case file includes."""
+    include = ruleset.get("include")
+    return {str(each).partition("@")[0] for each in include} if isinstance(include, list) else set()
 
 
 def _beside(file: Path) -> Iterator[tuple[str, object]]:

@@ -25,9 +25,15 @@ def value(block: Block) -> dict[str, object]:
 
 
 def library(block: Block) -> dict[str, object]:
-    """The packs, and every rule set that the same page shows."""
+    """The packs, and every rule set that the same page shows; its first is what it calls `../policy.yaml`."""
     shown = [value(other) for other in WHOLE_YAML if other.page == block.page]
-    return {**pack_documents(), **{str(document["ruleset"]): document for document in shown if "language" in document}}
+    rule_sets = [document for document in shown if "language" in document]
+    first = rule_sets[0] if rule_sets else None
+    return {
+        **pack_documents(),
+        "../policy.yaml": first,
+        **{str(document["ruleset"]): document for document in rule_sets},
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -46,6 +46,15 @@ CASES: list[tuple[str, str, str, Truth]] = [
     ("DE", "UA-43", "", False),
     ("DE", "DE", "", True),
     ("HK", "CN", "", False),
+    ("HK", "CN-HK", "", True),
+    ("CN-HK", "HK", "", True),
+    ("CN-HK", "CN", "", True),
+    ("US", "PR", "", False),
+    ("US", "US-PR", "", None),
+    ("PR", "US-PR", "", True),
+    ("BQ", "NL-BQ1", "", None),
+    ("NL-BQ1", "BQ", "", True),
+    ("GE", "US-GA", "", False),
 ]
 
 
@@ -74,7 +83,6 @@ def test_assigned_codes_are_places(code: str) -> None:
         ("ua-43", "write `UA-43`"),
         ("UK", "write `GB`"),
         ("EU", "write `@eu`"),
-        ("CN-HK", "write `HK`"),
         ("USA", "unknown code `USA`"),
         ("UA-99", "unknown code `UA-99`"),
         ("", "unknown code ``"),

@@ -66,12 +66,11 @@ FAULTS = [
         False,
         "`deny` is not a posture: write `apply`, `challenge` or `skip`",
     ),
-    (HEAD + "title: 7\n", "/title", False, "text is wanted here, not the number `7`: put it in quotes"),
+    (HEAD + "title: [7]\n", "/title", False, "text is wanted here, not a list"),
     (HEAD + "title: ''\n", "/title", False, "text is wanted here, not empty text"),
-    (HEAD + "rules:\n", "/rules", False, "a list of rules is wanted here, not nothing"),
     (HEAD + "rules: {}\n", "/rules", False, "a list of rules is wanted here, not a mapping"),
     (HEAD + "exemptions: 1\n", "/exemptions", False, "a list of exemptions is wanted here, not the number `1`"),
-    (HEAD + "include: other\n", "/include", False, "a list is wanted here, not `other`"),
+    (HEAD + "include: other\n", "/include", False, "a list of documents is wanted here, not `other`"),
     (HEAD + "groups: [a]\n", "/groups", False, "a mapping of groups is wanted here, not a list"),
     # groups
     (HEAD + "groups: {eu: [US]}\n", "/groups/eu", True, "`eu` is a predefined group: choose another name"),
@@ -79,7 +78,7 @@ FAULTS = [
         HEAD + "groups: {My Group: [US]}\n",
         "/groups/My Group",
         True,
-        "`My Group` is not a name for a group: use `a` to `z`, `0` to `9` and `-`, 64 at most",
+        "`My Group` is not a name for a group: use letters, digits, `.`, `_` and `-`, 64 at most",
     ),
     (HEAD + "groups: {g: []}\n", "/groups/g", False, "the list is empty: it would never match"),
     (HEAD + "groups: {g: US}\n", "/groups/g", False, "a list is wanted here: write `[US]`"),
@@ -113,7 +112,7 @@ FAULTS = [
         rule(ANYWHERE, id="-r"),
         "/rules/0/id",
         False,
-        "`-r` is not an id: use letters, digits, `.`, `_` and `-`, 64 at most, not first a mark",
+        "`-r` is not an id: use letters, digits, `.`, `_` and `-`, 64 at most, the first no `.` or `-`",
     ),
     (rule(ANYWHERE, id="7"), "/rules/0/id", False, "an id is wanted here, not the number `7`: put it in quotes"),
     (rule(f"{ANYWHERE}, mode: watch"), "/rules/0/mode", False, "`watch` is not a mode: write `enforce` or `monitor`"),
@@ -121,21 +120,21 @@ FAULTS = [
         rule(f"{ANYWHERE}, reason: two words"),
         "/rules/0/reason",
         False,
-        "`two words` is not a code for programs: use letters, digits, `.`, `_` and `-`, 64 at most",
+        "`two words` is not a code for programs: use ASCII without blanks, 128 at most",
     ),
     (rule(f"{ANYWHERE}, message: [x]"), "/rules/0/message", False, "text is wanted here, not a list"),
-    (rule(f"{ANYWHERE}, source: "), "/rules/0/source", False, "text is wanted here, not nothing"),
+    (rule(f"{ANYWHERE}, source: {{}}"), "/rules/0/source", False, "text is wanted here, not a mapping"),
     (
-        rule(f"{ANYWHERE}, status: 500"),
+        rule(f"{ANYWHERE}, status: 302"),
         "/rules/0/status",
         False,
-        "a whole number from 400 to 499 is wanted here, not the number `500`",
+        "a whole number from 400 to 599 is wanted here, not the number `302`",
     ),
     (
         rule(f"{ANYWHERE}, status: true"),
         "/rules/0/status",
         False,
-        "a whole number from 400 to 499 is wanted here, not `true`",
+        "a whole number from 400 to 599 is wanted here, not `true`",
     ),
     (
         rule(f"{ANYWHERE}, if_unknown: aply"),
@@ -336,3 +335,9 @@ def test_data_nested_too_deep_is_a_fault_of_the_first_that_is() -> None:
         parse_ruleset({"when": data}, {})
     (problem,) = raised.value.problems
     assert problem.message == "nested more than 100 deep"
+
+
+def test_what_is_left_empty_is_as_if_it_were_not_there() -> None:
+    empty = HEAD + "title:\ninclude:\ngroups:\nrules:\nexemptions:\n"
+    parsed = parse_ruleset(read_document(empty).value, {})
+    assert (parsed.title, parsed.rules, parsed.exemptions, parsed.includes) == ("", (), (), ())

@@ -251,9 +251,7 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
         parsed(f"rules: [{{id: r, effect: deny, when: {{all: []}}, effective: {{from: '{text}'}}}}]")
 
 
-@pytest.mark.parametrize(
-    "text", ["P", "PT", "P1DT", "PT0S", "P1W", "P1Y", "PT1.5H", "-PT1H", "PT1H1D", "P99999999999D"]
-)
+@pytest.mark.parametrize("text", ["P", "PT", "P1DT", "PT0S", "P1Y", "PT1.5H", "-PT1H", "PT1H1D", "P99999999999D"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(InvalidRuleSet, match="/within"):
         condition(f"activity: {{count: requests, over: '> 1', within: {text}}}")

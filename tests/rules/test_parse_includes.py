@@ -153,7 +153,7 @@ def test_documents_may_not_be_chained_without_end() -> None:
         (document("inner", rule("-")), "the included `inner` has a fault at `/rules/0/id`: `-` is not an id"),
         (
             document("inner", rule("r", mode="x", status=9)),
-            "the included `inner` has 2 faults, the first at `/rules/0/status`: a whole number from 400 to 499",
+            "the included `inner` has 2 faults, the first at `/rules/0/status`: a whole number from 400 to 599",
         ),
         ([], "the included `inner` has a fault at `/`: a rule set is wanted here"),
         (document("other"), "the document `inner` calls itself `other`"),
