@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from rules.facts import Claim, NetworkKind
 from rules.geography import TERRITORIES, Jurisdiction
 from rules.iso3166 import COUNTRIES, SUBDIVISIONS, SUBDIVISIONS_WITH_OWN_COUNTRY_CODE
-from service.geo.territories import LABELLING_COUNTRIES, territory_of_code, territory_of_names
+from service.geo.territories import LABELLING_COUNTRIES, territory_of
 
 Path: TypeAlias = tuple[str, ...]
 """Keys from the record down to a value."""
@@ -100,7 +100,7 @@ def placed(country: Jurisdiction, codes: tuple[str, ...], names: tuple[str, ...]
     `codes` runs from the largest subdivision to the smallest, empty where one has none. `names` are those of the
     largest only: a district of Rostov oblast is named Donetsk.
     """
-    territory = territory_of_code(country, codes[0] if codes else "") or territory_of_names(country, names)
+    territory = territory_of(country, codes[0] if codes else "", names)
     if territory:
         return territory, True
     for code in codes:

@@ -11,7 +11,7 @@ DNR and LNR regions (OFAC FAQ 1009), Regulation (EU) 2022/1903 the areas that th
 import csv
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +53,19 @@ _KINDS_OF_REGION: Final = re.compile(
 
 _APOSTROPHES: Final = re.compile(r"['\u2018\u2019\u02b9\u02bc\u0060\u00b4\u0300-\u036f]")
 _BREAKS: Final = re.compile(r"[\W_]+")
+
+
+def territory_of(country: str, code: str, names: Sequence[str]) -> Jurisdiction | None:
+    """The territory that the labels of a region mean, under the label of either country.
+
+    Russia has numbers of its own for its regions, and 43 is Kirov there: under its label a number does not stand
+    against a name that is none of the territory's.
+    """
+    named = territory_of_names(country, names)
+    is_number = code.removeprefix("RU-").isdecimal()
+    if named or (country == "RU" and is_number and any(names)):
+        return named
+    return territory_of_code(country, code)
 
 
 def territory_of_code(country: str, code: str) -> Jurisdiction | None:

@@ -131,6 +131,8 @@ def test_a_flat_database_names_a_territory_by_its_region(tmp_path: Path) -> None
         ("RU", ("TUL", "Tula Oblast"), "Yalta", "RU-TUL"),
         ("RU", ("KR", "Karelia"), "Krymskoye", "RU-KR"),
         ("RU", ("KDA", "Krasnodar Krai"), "Krymsk", "RU-KDA"),
+        ("RU", ("43", "Kirov Oblast"), "Kirov", "RU"),
+        ("RU", ("43", "Crimea"), "Yalta", "UA-43"),
         ("UA", ("30", "Kyiv City"), "Kyiv", "UA-30"),
         ("US", ("CA", "California"), "Sebastopol", "US-CA"),
         ("DE", ("BE", "Crimea"), "Berlin", "DE-BE"),
