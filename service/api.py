@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from service.errors import FAILURE, PROBLEM_MEDIA_TYPE, problem
 from service.gateways.authzen import CONFIGURATION_PATH, EVALUATION_PATH, EVALUATIONS_PATH, AuthZen, configuration
 from service.gateways.wire import AsgiApp, Receive, Scope, Send
-from service.openapi import json_answer, problems, question, schemas
+from service.openapi import complete, json_answer, problems, question
 from service.status import Status
 from service.version import own_version
 
@@ -81,7 +81,7 @@ def make_api(endpoints: Endpoints, lifespan: Lifespan) -> FastAPI:
     _add_metadata(api, endpoints)
     _add_state(api, endpoints)
     document = api.openapi
-    api.openapi = lambda: _with_schemas(document())  # type: ignore[method-assign]
+    api.openapi = lambda: complete(document())  # type: ignore[method-assign]
     return api
 
 
@@ -107,7 +107,7 @@ def _add_decisions(api: FastAPI, endpoints: Endpoints) -> None:
         status_code=200,
         response_class=_Handed,
         responses={200: json_answer("EvaluationsAnswer", "The decisions, in order."), **errors},
-        openapi_extra=question("Evaluations"),
+        openapi_extra=question("EvaluationsDocument"),
     )
 
 
@@ -185,8 +185,3 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     """A fault of the service itself; `Front` reports it."""
     return JSONResponse(problem(500, FAILURE), 500, media_type=PROBLEM_MEDIA_TYPE)
-
-
-def _with_schemas(document: dict[str, Any]) -> dict[str, Any]:
-    document.setdefault("components", {})["schemas"] = schemas()
-    return document

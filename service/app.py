@@ -65,7 +65,9 @@ def assemble(
     programs = Programs(DataDirectory(settings.data), telemetry, clock, partial(address_sources, locations))
     watch = Watch(programs, locations, telemetry, settings.reload_seconds)
     decider = Decider(programs, locations, telemetry, new_id or random_id)
-    terms = Terms(settings.permissions, settings.body_limit_bytes, settings.evaluations_limit)
+    terms = Terms(
+        settings.permissions, settings.body_limit_bytes, settings.evaluations_limit, settings.explanations_limit
+    )
     authzen = AuthZen(decider, terms, clock, telemetry.faulted)
     endpoints = Endpoints(authzen, Status(programs, clock), telemetry.exposition, settings.public_url)
     api = make_api(endpoints, watch.lifespan)

@@ -171,6 +171,7 @@ def show_pack(
 
 def main() -> NoReturn:
     """Run the command that the arguments name, and exit by its code."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -187,6 +188,13 @@ def main() -> NoReturn:
         code = FAULTS
         complain(*_lines_of(error))
     sys.exit(_flushed(code))
+
+
+def _open_streams() -> None:
+    """Put the null device in place of standard streams that are closed; else the next files would get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  open until the process ends
 
 
 def _lines_of(error: Exception) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from service.cli_output import Output, say, say_json
+from service.cli_output import Output, faults_as, say, say_json
 from service.locations import LocatedRow, locate_row, open_locations
 
 LINE_LIMIT = 256
@@ -17,7 +17,8 @@ def locate_command(addresses: Sequence[str], geo: Sequence[Path], output: Output
     """Print a row for each address, in the order in which they are given."""
     if not addresses and sys.stdin.isatty():
         raise typer.BadParameter("name an address, or send some on standard input", param_hint="ADDRESSES")
-    locations = open_locations(geo)
+    with faults_as(output):
+        locations = open_locations(geo)
     texts = addresses or _lines(sys.stdin.buffer)
     located = ((text, locations.locate(text if len(text) <= LINE_LIMIT else "")) for text in texts)
     if output is Output.JSON:

@@ -2,7 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from typing import NoReturn
 
@@ -10,6 +12,8 @@ import typer
 from rich.console import Console, RenderableType
 
 from service.documents import Fault
+from service.locations import InvalidDatabases
+from service.storage.directory import InvalidDirectory
 
 FAULTS = 1
 """Exit code: faults were found, or cases failed."""
@@ -36,6 +40,21 @@ def say(*lines: str, flush: bool = False) -> None:
 def say_json(value: object) -> None:
     """Write the result as one JSON document."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def faults_as(output: Output) -> Iterator[None]:
+    """Where the result is wanted as JSON, write faults of data and databases so too; they go on and end the command."""
+    try:
+        yield
+    except InvalidDirectory as invalid:
+        if output is Output.JSON:
+            say_json({"faults": [asdict(fault) for fault in invalid.faults]})
+        raise
+    except InvalidDatabases as invalid:
+        if output is Output.JSON:
+            say_json({"faults": [{"message": problem} for problem in invalid.problems]})
+        raise
 
 
 def say_rich(renderable: RenderableType) -> None:

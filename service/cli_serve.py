@@ -34,7 +34,7 @@ def serve_command(options: dict[str, Any]) -> None:
         listening = listen(settings.host, settings.port)
     except OSError as error:
         fail(f"cordon: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}".lower())
-    serve(service.app, listening, _ready(snapshot, listening.url))
+    serve(service.app, listening, _ready(snapshot, listening.url, may_explain="explain" in settings.permissions))
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -59,14 +59,14 @@ def _first_snapshot(service: Service) -> Snapshot:
     fail("cordon: not serving: the data never stops changing")
 
 
-def _ready(snapshot: Snapshot, url: str) -> Callable[[], None]:
+def _ready(snapshot: Snapshot, url: str, *, may_explain: bool) -> Callable[[], None]:
     """Says where to look, once connections are answered."""
     ruleset = snapshot.ruleset
     lines = [
         f"Cordon serves `{ruleset.id}`, revision {ruleset.revision}, at {url}",
         f"  {url}/readyz        the rules and data in force",
         f"  {url}/openapi.json  every endpoint",
-        "Ask it something (add ?explain=true to be told why):",
+        f"Ask it something{' (add ?explain=true to be told why)' if may_explain else ''}:",
         f"  {example(snapshot, url)}",
         "Stop it with Ctrl-C.",
     ]

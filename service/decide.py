@@ -47,7 +47,7 @@ class AccessRequest:
     account: AccountId
     resource: ResourceId
     at: datetime
-    """Aware, UTC. The clock enters here and nowhere else."""
+    """Aware, UTC: the moment that is decided for."""
     address: str | None = None
     """As the caller wrote it."""
     action: str = DEFAULT_ACTION
@@ -55,6 +55,8 @@ class AccessRequest:
     """The subject is of a kind that is never registered, whatever its id."""
     inline: InlineFacts | None = None
     activity: Activity = field(default_factory=dict)
+    asked_at: datetime | None = None
+    """What the clock said, which enters here and nowhere else; None: the same as `at`."""
 
 
 @dataclass(frozen=True, slots=True)

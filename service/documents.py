@@ -3,6 +3,8 @@
 Never raises: what cannot be read is a problem of the document, with its place.
 """
 
+import os
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +15,11 @@ from service.document_nodes import BrokenText, Lines, Node, Place, PlacedProblem
 from service.document_yaml import read_yaml
 
 SIZE_LIMIT_BYTES = 64 * 1024 * 1024
-"""The largest file that is read."""
+"""The largest document that is read."""
 
+UTF16 = "UTF-16 text: save it as UTF-8"
+
+_MIB = 1024 * 1024
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -67,27 +72,61 @@ def read_document(text: str, name: str = "") -> Document:
     return _document(read_yaml, text, name)
 
 
+class Unreadable(Exception):
+    """A file that cannot be read, in words for whoever named it."""
+
+
+def read_whole(path: Path, limit_bytes: int) -> bytes:
+    """The bytes of a regular file, symbolic links followed. A pipe or a device may never end: it is not opened.
+
+    Raises:
+        Unreadable: there is none, it is something else, it is larger than the limit, or it may not be read.
+    """
+    try:
+        _require_regular(path, limit_bytes)
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            data = file.read()
+    except FileNotFoundError:
+        raise Unreadable("no such file") from None
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"cannot be read: {getattr(error, 'strerror', None) or error}".lower()) from None
+    if len(data) > limit_bytes:  # it has grown since
+        raise Unreadable(_too_large(limit_bytes))
+    return data
+
+
+def _require_regular(path: Path, limit_bytes: int) -> None:
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise Unreadable("a directory, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise Unreadable("not a regular file")
+    if status.st_size > limit_bytes:
+        raise Unreadable(_too_large(limit_bytes))
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open what may have become a pipe since it was looked at: without a writer it is empty, and nobody waits."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _too_large(limit_bytes: int) -> str:
+    return f"larger than {limit_bytes // _MIB} MiB"
+
+
 def read_file(path: Path) -> Document:
     """Read a file; one that is missing or cannot be read is a document with that problem."""
     name = str(path)
     try:
-        with path.open("rb") as file:
-            raw = file.read(SIZE_LIMIT_BYTES + 1)
-    except FileNotFoundError:
-        return _unreadable(name, "no such file")
-    except IsADirectoryError:
-        return _unreadable(name, "a directory, not a file")
-    except (OSError, ValueError) as error:
-        return _unreadable(name, f"cannot be read: {getattr(error, 'strerror', None) or error}".lower())
-    if len(raw) > SIZE_LIMIT_BYTES:
-        return _unreadable(name, f"larger than {SIZE_LIMIT_BYTES // 1024 // 1024} MiB")
-    return read_bytes(raw, name)
+        return read_bytes(read_whole(path, SIZE_LIMIT_BYTES), name)
+    except Unreadable as unreadable:
+        return _unreadable(name, str(unreadable))
 
 
 def read_bytes(raw: bytes, name: str = "") -> Document:
     """Read UTF-8 text, with or without a byte order mark."""
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return _unreadable(name, "UTF-16 text: save it as UTF-8")
+    if is_utf16(raw):
+        return _unreadable(name, UTF16)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -95,6 +134,12 @@ def read_bytes(raw: bytes, name: str = "") -> Document:
         message = f"not UTF-8: the byte {raw[error.start]:#04x} does not belong here"
         return _unreadable(name, message, Lines(before).place(len(before)))
     return read_document(text, name)
+
+
+def is_utf16(raw: bytes) -> bool:
+    """Whether the bytes begin as UTF-16 does: with its byte order mark, or with a character of ASCII in two bytes."""
+    start = raw[:2]
+    return start in (b"\xff\xfe", b"\xfe\xff") or (len(start) == 2 and start.count(0) == 1)
 
 
 def faults_of(document: Document, problems: Iterable[Problem], file: str) -> tuple[Fault, ...]:

@@ -22,6 +22,11 @@ class NotAllowed(ServiceError):
 class TooLarge(ServiceError):
     """The body is longer than the limit."""
 
+    def __init__(self, message: str, *, is_unread: bool) -> None:
+        super().__init__(message)
+        self.is_unread = is_unread
+        """There is more to come of it."""
+
 
 class NotReady(ServiceError):
     """No rules are loaded yet."""
@@ -55,6 +60,9 @@ TITLES = {
 
 FAILURE = "the service failed to answer: its log says why"
 """All that a client is told of a fault of the service itself."""
+
+STOPPING = "the service is stopping: ask again"
+"""What a client is told whose request was still under way."""
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 

@@ -3,10 +3,11 @@
 Whatever goes wrong behind it, the client gets a problem document and never a trace.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
-from service.errors import FAILURE, problem
+from service.errors import FAILURE, STOPPING, problem
 from service.gateways.wire import AsgiApp, Receive, Scope, Send, header, send_json
 
 REQUEST_ID = b"x-request-id"
@@ -34,6 +35,9 @@ class Front:
         answer = _Answer(send)
         try:
             await (hot or self._api)(scope, receive, answer)
+        except asyncio.CancelledError:  # the service stops, and this request never came to its end
+            if not answer.has_begun:
+                await send_json(send, 503, problem(503, STOPPING))
         except Exception as error:
             self._report(error)
             if not answer.has_begun:

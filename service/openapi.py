@@ -11,17 +11,19 @@ from service.gateways.authzen_models import (
     Configuration,
     Evaluation,
     EvaluationAnswer,
-    Evaluations,
     EvaluationsAnswer,
+    EvaluationsDocument,
     ProblemDocument,
 )
 from service.status import Readiness
 
 _REFERENCE = "#/components/schemas/{model}"
 
+REQUEST_ID = "X-Request-ID"
+
 _MODELS: dict[str, tuple[TypeAdapter[Any], JsonSchemaMode]] = {
     "Evaluation": (TypeAdapter(Evaluation), "validation"),
-    "Evaluations": (TypeAdapter(Evaluations), "validation"),
+    "EvaluationsDocument": (TypeAdapter(EvaluationsDocument), "validation"),
     "EvaluationAnswer": (TypeAdapter(EvaluationAnswer), "serialization"),
     "EvaluationsAnswer": (TypeAdapter(EvaluationsAnswer), "serialization"),
     "Configuration": (TypeAdapter(Configuration), "serialization"),
@@ -30,10 +32,15 @@ _MODELS: dict[str, tuple[TypeAdapter[Any], JsonSchemaMode]] = {
 }
 
 _REQUEST_ID: dict[str, Any] = {
-    "name": "X-Request-ID",
+    "name": REQUEST_ID,
     "in": "header",
     "required": False,
     "description": "Comes back on the answer.",
+    "schema": {"type": "string"},
+}
+_ECHO: dict[str, Any] = {
+    "description": "That of the request, if it has one.",
+    "required": False,
     "schema": {"type": "string"},
 }
 _EXPLAIN: dict[str, Any] = {
@@ -45,7 +52,17 @@ _EXPLAIN: dict[str, Any] = {
 }
 
 
-def schemas() -> dict[str, Any]:
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """The framework's document, with what it does not know: the shapes, and the header that every answer may have."""
+    document["components"] = {"schemas": _schemas(), "headers": {REQUEST_ID: _ECHO}}
+    for path in document["paths"].values():
+        for operation in path.values():
+            for answer in operation["responses"].values():
+                answer["headers"] = {REQUEST_ID: {"$ref": f"#/components/headers/{REQUEST_ID}"}}
+    return document
+
+
+def _schemas() -> dict[str, Any]:
     """The components that the endpoints refer to."""
     inputs = [(name, mode, adapter) for name, (adapter, mode) in _MODELS.items()]
     _, document = TypeAdapter.json_schemas(inputs, ref_template=_REFERENCE)

@@ -16,13 +16,13 @@ from service.gateways.wire import AsgiApp
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than gateways keep idle connections (nginx: 60), so that it is never the server who closes one in use."""
-GRACE_SECONDS = 10
+GRACE_SECONDS = 5
 BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A bound socket, and how to reach it."""
+    """A bound socket, and how to reach it from this machine."""
 
     socket: socket.socket
     url: str
@@ -45,8 +45,13 @@ def listen(host: str, port: int) -> Listening:
     except OSError:
         bound.close()
         raise
-    shown = f"[{host}]" if ":" in host else host
-    return Listening(bound, f"http://{shown}:{bound.getsockname()[1]}")
+    return Listening(bound, f"http://{_reachable(host, bound.getsockname()[0])}:{bound.getsockname()[1]}")
+
+
+def _reachable(host: str, address: str) -> str:
+    """The host of a URL that leads there; where every address is listened on, that of this machine."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, host)
+    return f"[{shown}]" if ":" in shown else shown
 
 
 class Server(uvicorn.Server):

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     body_limit_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
     evaluations_limit: Annotated[int, Field(ge=1)] = 1000
     """The most decisions that one request may ask for."""
+    explanations_limit: Annotated[int, Field(ge=1)] = 20
+    """The most decisions that one request may ask to be explained."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from service.documents import Fault
+from service.gateways.authzen_models import Moment
 from service.programs import Programs, Refusal
 
 FAULTS_SHOWN = 100
@@ -26,14 +28,14 @@ class SourceAge(TypedDict):
 
     name: str
     revision: str
-    dated: str
-    age: int
+    dated: Moment
+    age: Annotated[int, Field(ge=0)]
 
 
 class RefusedState(TypedDict):
     """A state of the data that was refused; the one before it is still in force."""
 
-    at: str
+    at: Moment
     reason: str
     faults: list[dict[str, Any]]
     fault_count: int
@@ -68,7 +70,7 @@ class Status:
                 "name": source.name,
                 "revision": source.revision,
                 "dated": _written(source.dated),
-                "age": int((now - source.dated).total_seconds()),
+                "age": max(0, int((now - source.dated).total_seconds())),
             }
             for source in snapshot.sources
         ]

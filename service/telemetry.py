@@ -18,6 +18,11 @@ from service.programs import Refusal, Snapshot
 FAULTS_LOGGED = 1000
 """More faults of one refused directory are counted, not listed."""
 
+RELAYED = ("uvicorn.error", "asyncio")
+"""Loggers of the standard library whose lines are taken in."""
+NOISE = ("Unsupported upgrade request", "No supported WebSocket library")
+"""Beginnings of lines that any client can cause, and that advise to install what is not wanted."""
+
 
 def configure_log(level: str, *, is_json: bool) -> None:
     """Send log lines to standard error, as JSON or for people."""
@@ -34,6 +39,18 @@ def configure_log(level: str, *, is_json: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    for name in RELAYED:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [_Relay()], False
+
+
+class _Relay(logging.Handler):
+    """Hands on what libraries log, so that all lines have one form; leaves out advice that is of no use here."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if not message.startswith(NOISE):
+            structlog.get_logger(record.name).log(record.levelno, message.strip(), exc_info=record.exc_info)
 
 
 class Telemetry:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from rules.traces import Explanation
 from service.decide import AccessRequest, Answer
-from service.errors import BadRequest, NotAllowed, ServiceError, problem_of
+from service.errors import BadRequest, NotAllowed, RequestFault, ServiceError, TooLarge, problem_of
 from service.gateways.authzen_answers import evaluation_answer, faulty_item
 from service.gateways.authzen_models import Evaluation, EvaluationAnswer, Evaluations, FaultyItem
 from service.gateways.authzen_requests import (
@@ -24,7 +24,7 @@ from service.gateways.authzen_requests import (
     read_evaluations,
     read_item,
 )
-from service.gateways.wire import Disconnected, Receive, Scope, Send, read_json_body, send_json
+from service.gateways.wire import Disconnected, Receive, Scope, Send, read_json_body, send_json, send_json_and_close
 
 EVALUATION_PATH = "/access/v1/evaluation"
 EVALUATIONS_PATH = "/access/v1/evaluations"
@@ -51,6 +51,8 @@ class Terms:
     may: Permissions
     body_limit_bytes: int
     evaluations_limit: int
+    explanations_limit: int
+    """The same, of those that are explained: they take far longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,17 @@ class AuthZen:
             content = await act(_Call(Caller(self.terms.may, self.clock()), body, explain))
             await send_json(send, 200, content)
         except ServiceError as error:
-            status, document = problem_of(error)
-            self.count_fault(status)
-            await send_json(send, status, document)
+            await self._refuse(error, receive, send)
         except Disconnected:
             return
+
+    async def _refuse(self, error: ServiceError, receive: Receive, send: Send) -> None:
+        status, document = problem_of(error)
+        self.count_fault(status)
+        if isinstance(error, TooLarge) and error.is_unread:
+            await send_json_and_close(receive, send, status=status, content=document)
+        else:
+            await send_json(send, status, document)
 
     async def _single(self, call: _Call) -> Mapping[str, Any]:
         return await self._answer(read_evaluation(call.body), call)
@@ -102,9 +110,15 @@ class AuthZen:
         items = batch.get("evaluations")
         if not items:
             return await self._single(call)
-        if len(items) > self.terms.evaluations_limit:
-            raise BadRequest(f"/evaluations: more than {self.terms.evaluations_limit}")
+        self._require_few(len(items), call)
         return {"evaluations": await self._answers(batch, items, call)}
+
+    def _require_few(self, questions: int, call: _Call) -> None:
+        terms = self.terms
+        limit = min(terms.explanations_limit, terms.evaluations_limit) if call.explain else terms.evaluations_limit
+        if questions > limit:
+            message = f"more than {limit}{' to explain' if call.explain else ''}"
+            raise BadRequest(f"/evaluations: {message}", (RequestFault("/evaluations", message),))
 
     async def _answers(self, batch: Evaluations, items: list[Any], call: _Call) -> list[EvaluationAnswer | FaultyItem]:
         defaults = {name: value for name, value in batch.items() if name in _DEFAULTS}

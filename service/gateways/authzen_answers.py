@@ -27,6 +27,7 @@ def evaluation_answer(answer: Answer, explanation: Explanation | None = None) ->
     """The answer to one question; with the trace, if there is one."""
     decision = answer.decision
     reason = decision.reason or DEFAULT_REASON
+    asked_at = answer.request.asked_at or answer.request.at
     context: AnswerContext = {
         "decision_id": answer.id,
         "effect": decision.effect,
@@ -34,7 +35,7 @@ def evaluation_answer(answer: Answer, explanation: Explanation | None = None) ->
         "reason_user": {reason: decision.message} if decision.message else {},
         "reason_admin": {reason: _reason_admin(decision)},
         "ruleset": {"id": decision.ruleset, "revision": decision.revision},
-        "data": [_data_source(source, answer.request.at) for source in answer.sources],
+        "data": [_data_source(source, asked_at) for source in answer.sources],
         "unknown": list(decision.unknown),
         "monitored": list(decision.monitored),
         "obligations": [_obligation(obligation) for obligation in decision.obligations],
@@ -81,8 +82,8 @@ def _reason_admin(decision: Decision) -> str:
     return f"{text} ({decision.source})" if decision.source else text
 
 
-def _data_source(source: SourceState, at: datetime) -> DataSource:
-    age = int((at - source.dated).total_seconds())
+def _data_source(source: SourceState, asked_at: datetime) -> DataSource:
+    age = max(0, int((asked_at - source.dated).total_seconds()))
     return {"name": source.name, "revision": source.revision, "date": _date(source.dated), "age": age}
 
 

@@ -6,6 +6,7 @@ SOURCE: OpenID AuthZEN Authorization API 1.0, sections 5 to 7. Members that are 
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
+from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from rules.facts import ActivityCount
@@ -15,7 +16,14 @@ NAME_LIMIT = 1024
 
 Name = Annotated[str, Field(max_length=NAME_LIMIT)]
 Effect = Literal["allow", "challenge", "deny"]
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Semantic = Literal["execute_all", "deny_on_first_deny", "permit_on_first_permit"]
+
+
+MOMENT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+"""As `rules.times` reads it. Only described: the reader says better what is wrong with a time that is none."""
+TIME_SCHEMA: JsonDict = {"format": "date-time", "pattern": MOMENT_PATTERN}
+TIME = "Decide as of then (RFC 3339, offset); only where allowed."
 
 
 class SubjectProperties(TypedDict):
@@ -52,7 +60,7 @@ class Context(TypedDict):
     """The circumstances."""
 
     ip: NotRequired[Annotated[str, Field(description="The client's address. One that is none is an unknown address.")]]
-    time: NotRequired[Annotated[str, Field(description="Decide as of then (RFC 3339, offset); only where allowed.")]]
+    time: NotRequired[Annotated[str, Field(description=TIME, json_schema_extra=TIME_SCHEMA)]]
     activity: NotRequired[
         Annotated[
             dict[ActivityCount, dict[str, Annotated[int, Field(ge=0)]]],
@@ -77,13 +85,56 @@ class Options(TypedDict):
 
 
 class Evaluations(TypedDict):
-    """Several questions. What stands beside `evaluations` holds for each of them that does not say otherwise."""
+    """Several questions as they come in: each of them is read by itself, so that a faulty one harms no other."""
 
     subject: NotRequired[dict[str, Any]]
     resource: NotRequired[dict[str, Any]]
     action: NotRequired[dict[str, Any]]
     context: NotRequired[dict[str, Any]]
     evaluations: NotRequired[list[Any]]
+    options: NotRequired[Options]
+
+
+class SubjectDefault(TypedDict):
+    """Who asks, unless a question says otherwise."""
+
+    type: NotRequired[Name]
+    id: NotRequired[Name]
+    properties: NotRequired[SubjectProperties]
+
+
+class ResourceDefault(TypedDict):
+    """What is asked for, unless a question says otherwise."""
+
+    type: NotRequired[Name]
+    id: NotRequired[Name]
+    properties: NotRequired[dict[str, Any]]
+
+
+class ActionDefault(TypedDict):
+    """What is to be done with it, unless a question says otherwise."""
+
+    name: NotRequired[Name]
+    properties: NotRequired[dict[str, Any]]
+
+
+class EvaluationItem(TypedDict):
+    """One question of several. A member that it has replaces the default whole."""
+
+    subject: NotRequired[Subject]
+    resource: NotRequired[Resource]
+    action: NotRequired[Action]
+    context: NotRequired[Context]
+
+
+class EvaluationsDocument(TypedDict):
+    """Several questions, as senders see them; a question that is not so is answered by an error in its place."""
+
+    subject: NotRequired[SubjectDefault]
+    resource: NotRequired[ResourceDefault]
+    action: NotRequired[ActionDefault]
+    context: NotRequired[Context]
+    evaluations: NotRequired[list[EvaluationItem]]
     options: NotRequired[Options]
 
 
@@ -99,8 +150,8 @@ class DataSource(TypedDict):
 
     name: str
     revision: str
-    date: Annotated[str, Field(description="When a database was built; when the data directory was read.")]
-    age: Annotated[int, Field(description="Seconds at the time of the decision; below 0 if that is before the source.")]
+    date: Annotated[Moment, Field(description="When a database was built; when the data directory was read.")]
+    age: Annotated[int, Field(ge=0, description="Seconds from then until the question came.")]
 
 
 class ObligationMember(TypedDict):
@@ -124,7 +175,7 @@ class AnswerContext(TypedDict):
     unknown: Annotated[list[str], Field(description="What could not be known, as `fact.why`.")]
     monitored: Annotated[list[str], Field(description="Rules in monitor mode that would have held.")]
     obligations: list[ObligationMember]
-    expires_at: Annotated[str | None, Field(description="When a date next changes what is decided; null if never.")]
+    expires_at: Annotated[Moment | None, Field(description="When a date next changes what is decided; null if never.")]
     trace: NotRequired[Annotated[dict[str, Any], Field(description="Why; only if `explain=true`.")]]
 
 

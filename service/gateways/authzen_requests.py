@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,6 +24,7 @@ ACCOUNT = "account"
 ADDRESS_LIMIT = 256
 """Longer text names no address."""
 FAULTS_SHOWN = 20
+_FAULTY_NAME = "[key]"
 
 Permissions: TypeAlias = frozenset[Literal["time", "facts", "explain"]]
 
@@ -91,6 +93,7 @@ def access_request(evaluation: Evaluation, caller: Caller) -> AccessRequest:
         foreign=not is_account,
         inline=_inline(subject.get("properties"), caller),
         activity=_activity(context, caller),
+        asked_at=caller.now,
     )
 
 
@@ -173,7 +176,8 @@ def _refuse_what_is_no_number(body: bytes) -> None:
 
 
 def _refuse_constant(word: str) -> NoReturn:
-    raise BadRequest(f"the body is not JSON: `{word}` is not a number")
+    message = f"the body is not JSON: `{word}` is not a number"
+    raise BadRequest(message, (RequestFault("", message),))
 
 
 def _refuse(invalid: ValidationError) -> NoReturn:
@@ -184,10 +188,11 @@ def _refuse(invalid: ValidationError) -> NoReturn:
 
 
 def _at(error: ErrorDetails) -> str:
-    at = ""
-    for step in error["loc"]:
-        at = pointer(at, step)
-    return at
+    """JSON Pointer to the fault; to the member whose name is faulty, which the validator marks by a step of its own."""
+    steps = error["loc"]
+    if error["type"] == "literal_error" and steps[-1:] == (_FAULTY_NAME,):
+        steps = steps[:-1]
+    return reduce(pointer, steps, "")
 
 
 _MESSAGES = {

@@ -1,6 +1,8 @@
 """Reads requests and writes answers over ASGI, without a framework in between."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from pydantic_core import to_json
@@ -14,6 +16,12 @@ AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON_MEDIA_TYPE = b"application/json"
 _PROBLEM = PROBLEM_MEDIA_TYPE.encode()
+_CLOSE = (b"connection", b"close")
+_DIGITS_LIMIT = 20
+"""No length that the server lets through has more."""
+
+LINGER_SECONDS = 2.0
+"""For so long a client that is refused may go on sending."""
 
 
 class Disconnected(Exception):
@@ -33,16 +41,27 @@ async def read_json_body(scope: Scope, receive: Receive, limit_bytes: int) -> by
 
     Raises:
         BadRequest: it says it is something else, or says nothing.
-        TooLarge: it is longer than the limit.
+        TooLarge: it is longer than the limit, or says that it will be: then nothing is waited for.
         Disconnected: it never came to its end.
     """
     media_type = header(scope, b"content-type")
     if media_type is None or media_type.partition(b";")[0].strip().lower() != JSON_MEDIA_TYPE:
         raise BadRequest("the content type must be `application/json`")
+    if _declared_bytes(scope) > limit_bytes:
+        raise _too_large(limit_bytes, is_unread=True)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit_bytes:
         return bytes(message["body"])
     return await _rest_of_body(message, receive, limit_bytes)
+
+
+def _declared_bytes(scope: Scope) -> int:
+    declared = header(scope, b"content-length") or b""
+    return int(declared) if declared.isdigit() and len(declared) <= _DIGITS_LIMIT else 0
+
+
+def _too_large(limit_bytes: int, *, is_unread: bool) -> TooLarge:
+    return TooLarge(f"the body is longer than {limit_bytes} bytes", is_unread=is_unread)
 
 
 async def _rest_of_body(message: MutableMapping[str, Any], receive: Receive, limit_bytes: int) -> bytes:
@@ -52,7 +71,7 @@ async def _rest_of_body(message: MutableMapping[str, Any], receive: Receive, lim
             raise Disconnected
         body += message.get("body", b"")
         if len(body) > limit_bytes:
-            raise TooLarge(f"the body is longer than {limit_bytes} bytes")
+            raise _too_large(limit_bytes, is_unread=bool(message.get("more_body")))
         if not message.get("more_body"):
             return bytes(body)
         message = await receive()
@@ -61,14 +80,26 @@ async def _rest_of_body(message: MutableMapping[str, Any], receive: Receive, lim
 async def send_json(send: Send, status: int, content: Mapping[str, object]) -> None:
     """Answer with a JSON document; with a problem document if the status says so."""
     body = to_json(content, inf_nan_mode="null")
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", _PROBLEM if status >= 400 else JSON_MEDIA_TYPE),
-                (b"content-length", b"%d" % len(body)),
-            ],
-        }
-    )
+    await send(_start(status, body))
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_json_and_close(receive: Receive, send: Send, *, status: int, content: Mapping[str, object]) -> None:
+    """Answer before the request is complete, and close the connection once it is, or soon after.
+
+    A connection that is closed while the client sends is reset, and the answer may be lost with it.
+    """
+    body = to_json(content, inf_nan_mode="null")
+    await send(_start(status, body, _CLOSE))
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while (await receive()).get("more_body"):
+                pass
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _start(status: int, body: bytes, *more: tuple[bytes, bytes]) -> MutableMapping[str, Any]:
+    media_type = _PROBLEM if status >= 400 else JSON_MEDIA_TYPE
+    headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(body)), *more]
+    return {"type": "http.response.start", "status": status, "headers": headers}

@@ -21,14 +21,17 @@ from rules.facts import (
 )
 from rules.language import RuleSet
 from rules.parse import parse_ruleset
-from service.documents import Document, Fault, faults_of, read_bytes
+from service.documents import SIZE_LIMIT_BYTES, Document, Fault, Unreadable, faults_of, read_bytes, read_whole
 from service.packs import pack_documents
 from service.storage.records import COLUMNS, read_accounts, read_entities, read_interests, read_resources
 from service.storage.tables import Table, read_table
 
 POLICY = "policy.yaml"
 DOCUMENT_ENDINGS = (".yaml", ".yml", ".json")
+ENTITIES = "entities.csv"
 
+TABLE_LIMIT_BYTES = 1024 * 1024 * 1024
+"""The largest table that is read."""
 
 R = TypeVar("R")
 
@@ -62,8 +65,12 @@ class World:
         return ResourceFacts(self.resources.get(ResourceId(id)) or Resource(ResourceId(id)), self.graph)
 
 
-Stamp = tuple[tuple[str, int, int, int], ...]
-"""What tells one state of a directory from another without reading it: each file's name, time, size and inode."""
+FileStamp = tuple[str, int, int, int, int]
+Stamp = tuple[FileStamp, ...]
+"""What tells one state of a directory from another without reading it: each file's name, times, size and inode.
+
+The time of the last change of status shows an edit that keeps the size and sets the other time back.
+"""
 
 
 def directory_stamp(path: Path) -> Stamp:
@@ -74,9 +81,9 @@ def directory_stamp(path: Path) -> Stamp:
         return ()
 
 
-def _file_stamp(file: Path) -> tuple[str, int, int, int]:
+def _file_stamp(file: Path) -> FileStamp:
     status = file.stat()
-    return file.name, status.st_mtime_ns, status.st_size, status.st_ino
+    return file.name, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def load_directory(path: Path) -> World:
@@ -87,10 +94,11 @@ def load_directory(path: Path) -> World:
     """
     directory = _Directory(path)
     directory.read()
-    entities = directory.records("entities.csv", read_entities)
-    interests = directory.records("interests.csv", lambda table: read_interests(table, entities))
-    accounts = directory.records("accounts.csv", lambda table: read_accounts(table, entities))
-    resources = directory.records("resources.csv", lambda table: read_resources(table, entities))
+    entities = directory.records(ENTITIES, read_entities)
+    known = _Anything() if ENTITIES in directory.unread else entities
+    interests = directory.records("interests.csv", lambda table: read_interests(table, known))
+    accounts = directory.records("accounts.csv", lambda table: read_accounts(table, known))
+    resources = directory.records("resources.csv", lambda table: read_resources(table, known))
     ruleset = directory.ruleset()
     if directory.faults or ruleset is None:
         raise InvalidDirectory(_in_order(directory.faults))
@@ -112,6 +120,13 @@ def _files(path: Path) -> list[Path]:
     )
 
 
+class _Anything:
+    """Stands for the entities of a table that could not be read: whether a reference dangles is not known."""
+
+    def __contains__(self, id: object) -> bool:
+        return True
+
+
 @dataclass(slots=True)
 class _Directory:
     """A directory while it is read."""
@@ -120,6 +135,8 @@ class _Directory:
     contents: dict[str, bytes] = field(default_factory=dict)
     """By file name, in order."""
     faults: list[Fault] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
+    """Names of files that are there, and of which nothing is known."""
 
     def refuse(self, file: Path, message: str) -> None:
         self.faults.append(Fault(str(file), "", 1, 1, message))
@@ -132,9 +149,10 @@ class _Directory:
             return self.refuse(self.path, f"not a directory that can be read: {_reason(error)}")
         for file in files:
             try:
-                self.contents[file.name] = file.read_bytes()
-            except OSError as error:
-                self.refuse(file, f"cannot be read: {_reason(error)}")
+                self.contents[file.name] = read_whole(file, _limit_bytes(file))
+            except Unreadable as unreadable:
+                self.unread.add(file.name)
+                self.refuse(file, str(unreadable))
         if self.path.joinpath(POLICY) not in files:
             self.refuse(self.path / POLICY, f"there is no `{POLICY}`: it is the rule set in force")
         return None
@@ -144,6 +162,8 @@ class _Directory:
         file = str(self.path / name)
         data = self.contents.get(name)
         table = Table(file, "") if data is None else read_table(data, file, COLUMNS[name])
+        if data is not None and not table.is_usable:
+            self.unread.add(name)
         records = reading(table)
         self.faults.extend(table.faults)
         return records
@@ -195,6 +215,10 @@ class _Directory:
             digest.update(f"{name!r} {len(content)} ".encode("utf-8", "surrogateescape"))
             digest.update(content)
         return digest.hexdigest()[:12]
+
+
+def _limit_bytes(file: Path) -> int:
+    return TABLE_LIMIT_BYTES if file.name in COLUMNS else SIZE_LIMIT_BYTES
 
 
 def _reason(error: OSError) -> str:

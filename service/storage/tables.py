@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from rules.errors import pointer
 from rules.reading import one_line
-from service.documents import Fault
+from service.documents import UTF16, Fault, is_utf16
 
 _PLAIN = re.compile(r"[^,\n]*+")
 _QUOTED = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"')
@@ -60,6 +60,8 @@ class Table:
     """Where each known column stands."""
     line_starts: list[int] = field(default_factory=list)
     """Offset of the first character of each line; made when first needed."""
+    is_usable: bool = False
+    """It has the column that must be there: what its rows name can be known."""
 
     def refuse(self, at: str, offset: int, message: str) -> None:
         """Record a fault at one character of the text."""
@@ -110,7 +112,12 @@ class Row:
 
 
 def read_table(data: bytes, file: str, columns: Columns) -> Table:
-    """Read a file whole; the rows that fit the header, and every fault of the text."""
+    """Read a file whole; the rows that fit the header, and every fault of the text.
+
+    Of a file in another encoding, or without any column that is known, only that is a fault.
+    """
+    if is_utf16(data):
+        return Table(file, "", [Fault(file, "", 1, 1, UTF16)])
     table = Table(file, data.decode("utf-8", "surrogateescape").removeprefix("\ufeff"))
     records = _records(table)
     header = next(records, None)
@@ -118,6 +125,8 @@ def read_table(data: bytes, file: str, columns: Columns) -> Table:
         table.refuse("", 0, f"no header row: it names the columns, `{columns.names[0]}` among them")
         return table
     _read_header(table, header, columns)
+    if not table.indexes:
+        return table
     for record in records:
         _read_row(table, record)
     if _UNFIT.search(table.text):
@@ -127,6 +136,8 @@ def read_table(data: bytes, file: str, columns: Columns) -> Table:
 
 def _read_header(table: Table, header: _Line, columns: Columns) -> None:
     table.header = tuple(cell.strip() for cell in header.cells)
+    if not any(map(columns.knows, table.header)):
+        return table.refuse("", header.start, f"no column that is known: the columns are {columns.described}")
     for index, name in enumerate(table.header):
         offset = _offset(table.text, header.start, index)
         if not columns.knows(name):
@@ -135,8 +146,10 @@ def _read_header(table: Table, header: _Line, columns: Columns) -> None:
             table.refuse("", offset, f"column `{name}` stands here a second time")
         else:
             table.indexes[name] = index
-    if columns.names[0] not in table.indexes:
+    table.is_usable = columns.names[0] in table.indexes
+    if not table.is_usable:
         table.refuse("", header.start, f"column `{columns.names[0]}` is missing")
+    return None
 
 
 def _read_row(table: Table, record: _Line) -> None:

@@ -66,7 +66,10 @@ FAULTY_DOCUMENTS: dict[str, tuple[object, str]] = {
         "/subject/properties/declared/billing: unknown code `QQ`",
     ),
     "declared as list": (with_value([], "subject", "properties", "declared"), "declared: must be an object"),
-    "activity of the unknown": (with_value({"cows": {"PT1H": 1}}, "context", "activity"), "/context/activity"),
+    "activity of the unknown": (
+        with_value({"cows": {"PT1H": 1}}, "context", "activity"),
+        "/context/activity/cows: must",
+    ),
     "activity below zero": (with_value({"countries": {"PT1H": -1}}, "context", "activity"), "whole number, 0 or more"),
     "activity as text": (with_value({"countries": {"PT1H": "1"}}, "context", "activity"), "whole number, 0 or more"),
     "activity by no duration": (
@@ -123,6 +126,7 @@ def test_a_body_that_is_not_json_is_a_bad_request(asker: Asker, path: str, body:
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["x-request-id"] == "abc"
+    assert response.json()["errors"] == [{"at": "", "message": response.json()["detail"]}]
 
 
 @pytest.mark.parametrize("path", [EVALUATION, EVALUATIONS])
@@ -316,3 +320,11 @@ def test_a_host_header_that_is_no_host_does_not_reach_the_metadata(asker: Asker)
 def test_the_clock_of_the_service_is_the_time_of_a_request(asker: Asker) -> None:
     data = asker.evaluate(question())["context"]["data"]
     assert data[0]["date"] == NOW.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize("time", ["2000-01-01T00:00:00Z", "2031-01-01T00:00:00Z"])
+def test_the_age_of_data_is_that_of_now_whatever_time_is_decided_for(asker: Asker, time: str) -> None:
+    ages = [source["age"] for source in asker.evaluate(question(time=time))["context"]["data"]]
+    assert ages == [source["age"] for source in asker.evaluate(question())["context"]["data"]]
+    assert ages[0] == 0
+    assert ages[1] > 0

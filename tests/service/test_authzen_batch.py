@@ -1,10 +1,11 @@
 """Several questions in one AuthZEN request: defaults, where it stops, and what becomes of a faulty one."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.service.conftest import Asker, question
+from tests.service.conftest import Asker, question, serving, write_world
 
 EVALUATIONS = "/access/v1/evaluations"
 
@@ -92,3 +93,20 @@ def test_a_forbidden_item_is_refused_in_its_place(guarded: Asker) -> None:
 )
 def test_a_faulty_frame_is_a_bad_request(asker: Asker, frame: dict[str, Any]) -> None:
     assert asker.post(EVALUATIONS, {**question(), **frame}).status_code == 400
+
+
+@pytest.mark.parametrize(("explain", "limit"), [("true", 20), ("false", 1000)])
+def test_fewer_questions_may_be_explained_than_answered(asker: Asker, explain: str, limit: int) -> None:
+    path = f"{EVALUATIONS}?explain={explain}"
+    at_the_limit = asker.post(path, {**question(), "evaluations": [{}] * limit})
+    assert len(at_the_limit.json()["evaluations"]) == limit
+    past = asker.post(path, {**question(), "evaluations": [{}] * (limit + 1)})
+    assert past.status_code == 400
+    assert past.json()["errors"][0]["at"] == "/evaluations"
+
+
+def test_the_limit_of_explanations_is_a_setting(tmp_path: Path) -> None:
+    strict = serving(write_world(tmp_path), explanations_limit=1)
+    batch = {**question(), "evaluations": [{}, {}]}
+    assert strict.post(EVALUATIONS + "?explain=true", batch).status_code == 400
+    assert strict.post(EVALUATIONS, batch).status_code == 200

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -171,6 +173,30 @@ def test_an_address_database_that_is_none_is_a_fault(cordon: Cordon, data: Path)
     assert "policy.yaml" in ended.err
 
 
+@pytest.mark.parametrize("command", ["decide", "explain"])
+def test_faults_are_json_where_the_result_would_be(cordon: Cordon, data: Path, command: str) -> None:
+    write_world(data, {"accounts.csv": "id,entity\na,who\n"})
+    ended = cordon(command, "--data", data, "--account", "a", "-o", "json")
+    (fault,) = ended.document["faults"]
+    assert (ended.code, fault["line"], fault["column"]) == (1, 2, 3)
+    assert set(fault) == {"file", "at", "line", "column", "message"}
+    assert "accounts.csv:2:3" in ended.err
+
+
+@pytest.mark.parametrize("command", ["decide", "explain", "locate"])
+def test_faults_of_a_database_are_json_too(cordon: Cordon, data: Path, command: str) -> None:
+    options = {"locate": ["8.8.8.8"]}.get(command, ["--data", str(data), "--account", "a"])
+    ended = cordon(command, *options, "--geo", data / "policy.yaml", "-o", "json")
+    (fault,) = ended.document["faults"]
+    assert ended.code == 1
+    assert "policy.yaml" in fault["message"]
+
+
+def test_the_age_of_data_is_never_below_zero(cordon: Cordon, data: Path) -> None:
+    options = ("--data", data, "--account", "acct-near", "--at", "2000-01-01", "-o", "json")
+    assert all(source["age"] >= 0 for source in cordon("decide", *options).document["context"]["data"])
+
+
 def test_check_finds_nothing_in_what_is_in_order(cordon: Cordon, data: Path, cases: Path) -> None:
     assert cordon("check", data, cases, data / "beside.yaml", data / "policy.yaml").code == 0
     ended = cordon("check", data, "--output", "json")
@@ -336,3 +362,14 @@ def test_an_output_that_knows_only_ascii_is_no_traceback(data: Path) -> None:
     out, err = process.communicate()
     assert (process.returncode, err) == (0, b"")
     assert b"F\\xe4rre" in out
+
+
+@pytest.mark.parametrize("words", [["check", ".", "-o", "json"], ["packs", "list"], ["locate"], ["--help"]])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-", ">&- 2>&-"])
+def test_closed_standard_streams_are_no_traceback(data: Path, words: list[str], closed: str) -> None:
+    command = shlex.join([sys.executable, "-m", "service.cli", *words])
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    ended = subprocess.run(
+        ["sh", "-c", f"exec {command} {closed}"], input=b"", capture_output=True, cwd=data, env=environment
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -225,7 +225,7 @@ def test_a_path_that_is_no_directory_is_a_fault(tmp_path: Path) -> None:
 def test_a_folder_in_place_of_a_file_is_a_fault(tmp_path: Path) -> None:
     write_world(tmp_path).joinpath("accounts.csv").unlink()
     tmp_path.joinpath("accounts.csv").mkdir()
-    assert faults_of(tmp_path)[0][3] == "cannot be read: is a directory"
+    assert faults_of(tmp_path)[0][3] == "a directory, not a file"
 
 
 def test_a_neighbour_cannot_take_the_id_of_a_pack(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The OpenAPI document says what is served, and nothing that is sent breaks the service."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -94,3 +95,49 @@ def test_the_openapi_document_lists_every_endpoint_and_no_framework_error(asker:
     assert named == set(OPERATIONS)
     assert "422" not in json.dumps(document)
     assert set(document["paths"]["/access/v1/evaluation"]["post"]["responses"]) == {"200", "400", "403", "413", "503"}
+
+
+def described(asker: Asker, model: str, member: str) -> Any:
+    document = asker.get("/openapi.json").json()
+    return document["components"]["schemas"][model]["properties"][member]
+
+
+@pytest.mark.parametrize("time", ["", "2026-01-31", "2026-01-31T12:00:00", "now"])
+def test_the_described_form_of_a_time_refuses_what_is_refused(asker: Asker, time: str) -> None:
+    described_time = described(asker, "Context", "time")
+    assert described_time["format"] == "date-time"
+    assert not re.search(described_time["pattern"], time)
+    assert asker.post(PATHS[0], question(time=time)).status_code == 400
+
+
+@pytest.mark.parametrize("time", ["2026-01-31T12:00:00Z", "2026-01-31t12:00:00.123+01:00"])
+def test_the_described_form_of_a_time_lets_through_what_is_read(asker: Asker, time: str) -> None:
+    assert re.search(described(asker, "Context", "time")["pattern"], time)
+    assert asker.post(PATHS[0], question(time=time)).status_code == 200
+
+
+def test_items_and_defaults_of_a_batch_are_described_member_by_member(asker: Asker) -> None:
+    items = described(asker, "EvaluationsDocument", "evaluations")["items"]
+    assert items == {"$ref": "#/components/schemas/EvaluationItem"}
+    models = asker.get("/openapi.json").json()["components"]["schemas"]
+    assert models["EvaluationItem"]["properties"].keys() == models["Evaluation"]["properties"].keys()
+    for model in ("EvaluationItem", "SubjectDefault", "ResourceDefault", "ActionDefault"):
+        assert "required" not in models[model]
+
+
+def test_moments_in_answers_are_described_as_such(asker: Asker) -> None:
+    assert described(asker, "DataSource", "date")["format"] == "date-time"
+    kinds = described(asker, "AnswerContext", "expires_at")["anyOf"]
+    assert kinds == [{"format": "date-time", "type": "string"}, {"type": "null"}]
+
+
+def test_every_answer_is_described_with_the_id_of_its_request(asker: Asker) -> None:
+    document = asker.get("/openapi.json").json()
+    answers = [
+        answer
+        for path in document["paths"].values()
+        for operation in path.values()
+        for answer in operation["responses"].values()
+    ]
+    assert all(answer["headers"].keys() == {"X-Request-ID"} for answer in answers)
+    assert "X-Request-ID" in document["components"]["headers"]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,21 @@ class Served:
     greeting: str
     directory: Path
 
+    def connect(self, request: bytes) -> socket.socket:
+        """A connection on which this much of a request was sent."""
+        host, port = self.url.removeprefix("http://").split(":")
+        connection = socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS)
+        connection.sendall(request)
+        return connection
+
+    def stop(self) -> str:
+        """All that it logged, once it has stopped as it should."""
+        self.process.send_signal(signal.SIGTERM)
+        _, log = self.process.communicate(timeout=PATIENCE_SECONDS)
+        assert self.process.returncode == 0
+        assert "Traceback" not in log
+        return log
+
     def ask(self, path: str = "/access/v1/evaluation") -> Any:
         response = httpx.post(self.url + path, json=question(), headers={"x-request-id": "r1"})
         assert response.headers["x-request-id"] == "r1"
@@ -49,8 +65,8 @@ class Served:
         raise AssertionError(f"never `{claim}`: {text}")
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CORDON_")}
+def start(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CORDON_")} | variables
     return subprocess.Popen(
         [sys.executable, "-m", "service.cli", "serve", *arguments],
         stdout=subprocess.PIPE,
@@ -60,21 +76,29 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    directory = write_world(tmp_path)
-    process = start("--data", str(directory), "--port", "0")
+@contextmanager
+def serving_from(directory: Path, *arguments: str, **variables: str) -> Iterator[Served]:
+    """A `cordon serve` that has said that it is ready."""
+    process = start("--data", str(write_world(directory)), "--port", "0", *arguments, **variables)
     assert process.stdout is not None
     lines = [process.stdout.readline()]
     while lines[-1] and "Ctrl-C" not in lines[-1]:
         lines.append(process.stdout.readline())
     greeting = "".join(lines)
-    found = re.search(r"at (http://127\.0\.0\.1:[0-9]+)", greeting)
-    assert found, greeting
-    assert not found[1].endswith(":8080")
-    yield Served(process, found[1], greeting, directory)
-    process.kill()
-    process.communicate()
+    found = re.search(r"at (http://(?:127\.0\.0\.1|\[::1\]):[0-9]+)", greeting)
+    try:
+        assert found, greeting
+        yield Served(process, found[1], greeting, directory)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving_from(tmp_path) as served:
+        assert not served.url.endswith(":8080")
+        yield served
 
 
 def test_it_starts_answers_reloads_goes_on_and_stops(served: Served) -> None:
@@ -90,11 +114,7 @@ def test_it_starts_answers_reloads_goes_on_and_stops(served: Served) -> None:
     served.directory.joinpath("policy.yaml").write_text("language: [")
     assert served.wait_for("fault_count")["ready"] is True
     assert served.ask()["context"]["ruleset"] == answer["context"]["ruleset"]
-    served.process.send_signal(signal.SIGTERM)
-    _, log = served.process.communicate(timeout=PATIENCE_SECONDS)
-    assert served.process.returncode == 0
-    assert "policy.yaml:" in log
-    assert "Traceback" not in log
+    assert "policy.yaml:" in served.stop()
 
 
 def test_the_greeting_names_a_command_that_works(served: Served) -> None:
@@ -107,10 +127,8 @@ def test_the_greeting_names_a_command_that_works(served: Served) -> None:
 
 
 def test_answers_name_no_server_and_broken_requests_break_nothing(served: Served) -> None:
-    host, port = served.url.removeprefix("http://").split(":")
     for garbage in (b"\x00\xff\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"POST /access/v1/evaluation HTTP/1.1\r\n\r\n"):
-        with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as raw:
-            raw.sendall(garbage)
+        with served.connect(garbage) as raw:
             raw.shutdown(socket.SHUT_WR)
             while raw.recv(4096):
                 pass
@@ -128,8 +146,84 @@ def test_a_body_comes_in_pieces_and_one_past_the_limit_is_refused(served: Served
         pieces = json.dumps(question(filler="x" * 500_000)).encode()
         chunks = (pieces[start : start + 10_000] for start in range(0, len(pieces), 10_000))
         assert client.post("/access/v1/evaluation", content=chunks).json()["decision"] is True
-        assert client.post("/access/v1/evaluation", content=b"[" * 5_000_000).status_code == 413
+        for large in (b"[" * 5_000_000, iter([b"[" * 100_000] * 50)):
+            refused = client.post("/access/v1/evaluation", content=large)
+            assert (refused.status_code, refused.headers["connection"]) == (413, "close")
         assert client.get("/livez").status_code == 200
+
+
+def begun(length: int, body: bytes) -> bytes:
+    """A request of which only so much of the body was sent."""
+    head = "POST /access/v1/evaluation HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {length}\r\n\r\n".encode() + body
+
+
+def read_to_the_end(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_a_body_that_is_announced_past_the_limit_is_refused_before_it_comes(served: Served) -> None:
+    with served.connect(begun(2_000_000, b"{")) as connection:
+        answer = read_to_the_end(connection)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in answer.lower()
+    assert b"the body is longer than 1048576 bytes" in answer
+
+
+def test_a_request_that_never_ends_does_not_keep_the_service_from_stopping(served: Served) -> None:
+    with served.connect(begun(100, b"{")) as connection:
+        served.ask()
+        log = served.stop()
+        answer = read_to_the_end(connection)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert "Exception" not in log
+
+
+def test_a_pipe_among_the_data_holds_up_neither_reloads_nor_the_stop(served: Served) -> None:
+    os.mkfifo(served.directory / "pipe.yaml")
+    served.wait_for("not a regular file")
+    served.directory.joinpath("pipe.yaml").unlink()
+    served.wait_for('"refused":null')
+    os.mkfifo(served.directory / "pipe.yaml")
+    served.wait_for("not a regular file")
+    assert "pipe.yaml" in served.stop()
+
+
+UPGRADE = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n"
+
+
+def test_lines_of_the_server_itself_are_json_where_lines_are(tmp_path: Path) -> None:
+    with serving_from(tmp_path, CORDON_LOG_FORMAT="json") as served:
+        for request in (UPGRADE, b"\x00\xff\r\n\r\n"):
+            with served.connect(request) as connection:
+                assert read_to_the_end(connection)
+        lines = [json.loads(line) for line in served.stop().splitlines()]
+    assert [line["event"] for line in lines] == ["data in force", "Invalid HTTP request received."]
+    assert lines[1]["level"] == "warning"
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(("host", "url"), [("0.0.0.0", "http://127.0.0.1:"), ("::", "http://[::1]:")])
+def test_the_greeting_names_a_url_that_leads_there_and_nothing_that_is_refused(
+    tmp_path: Path, host: str, url: str
+) -> None:
+    if ":" in host and not has_ipv6():
+        pytest.skip("there is no IPv6 here")
+    with serving_from(tmp_path, "--host", host) as served:
+        assert served.url.startswith(url)
+        assert "explain" not in served.greeting
+        assert httpx.get(served.url + "/livez").status_code == 200
+
+
+def test_the_greeting_offers_an_explanation_to_those_who_may_have_one(served: Served) -> None:
+    assert "?explain=true" in served.greeting
 
 
 def test_a_stop_by_ctrl_c_is_no_failure(served: Served) -> None:
