@@ -71,6 +71,13 @@ def test_a_share_in_a_loop_is_its_exact_limit() -> None:
     assert found.lower == found.upper == Amount(Fraction(WHOLE * 3, 10) / Fraction(84, 100))
 
 
+@pytest.mark.parametrize("how", ["proportional", "hybrid"])
+def test_a_loop_has_no_more_than_what_comes_into_it_however_its_shares_lie(how: Attribution) -> None:
+    world = graph("A -> B: unknown", "O -> B: unknown", "B -> A: unknown", "X -> O: 50%", "P -> O: 50%")
+    assert ask(world, "B", ">= 60%", attribution=how) is False
+    assert ask(world, "B", ">= 50%", attribution=how) is None
+
+
 def test_neither_cascade_nor_proportion_bounds_the_other() -> None:
     by_proportion = graph("X -> T: 40%", "X -> H: 45%", "H -> T: 60%")
     assert [ask(by_proportion, "T", ">= 50%", attribution=how) for how in ATTRIBUTIONS] == [False, True, True]
