@@ -144,8 +144,9 @@ class _Question:
         """
         if self.integrated is None:
             return sorted(candidates, key=lambda members: -max(members, default=0))
-        if self.test.attribution == "hybrid" or self.test.control or self.test.undisclosed:
-            return list(candidates)
+        candidates = list(candidates)
+        if not candidates or self.test.attribution == "hybrid" or self.test.control or self.test.undisclosed:
+            return candidates
         caps = self.integrated.at_most
         able = {members: sum(caps[member] for member in members) for members in candidates}
         within = self.test.threshold.within_upper
