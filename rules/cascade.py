@@ -62,7 +62,7 @@ def undisclosed_alone(upstream: Upstream, test: HoldingTest) -> Undisclosed:
         tally.upper = WHOLE
         if tally.meets(test):
             reached.append(subject)
-    closure = _UpperClosure(upstream, test, Undisclosed(frozenset(), {}))
+    closure = _UpperClosure(upstream, test, NOTHING_UNDISCLOSED)
     closure.tallies = tallies
     closure.count(reached)
     return Undisclosed(frozenset(closure.counted), closure.tallies)

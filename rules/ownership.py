@@ -99,9 +99,10 @@ class _Question:
         candidates = [holder.members for holder in self._holders]
         if self.test.undisclosed:
             candidates.append(frozenset())
-        together = self._upper(frozenset().union(*candidates))
-        if not together.met:
-            return together
+        if self.only_truth:
+            together = self._upper(frozenset().union(*candidates))
+            if not together.met:
+                return together
         return self._best(candidates, self._upper)
 
     def _lower(self, holders: Iterable[int]) -> Side:
@@ -148,9 +149,10 @@ class _Question:
         if not candidates or self.test.attribution == "hybrid" or self.test.control or self.test.undisclosed:
             return candidates
         caps = self.integrated.at_most
-        able = {members: sum(caps[member] for member in members) for members in candidates}
+        most = {members: sum(caps[member] for member in members) for members in candidates}
         within = self.test.threshold.within_upper
-        return sorted((members for members, cap in able.items() if within(cap, False)), key=lambda group: -able[group])
+        able = [members for members in candidates if not self.only_truth or within(most[members], False)]
+        return sorted(able, key=lambda members: -most[members])
 
     @cached_property
     def _holders(self) -> list[Holder]:

@@ -222,6 +222,14 @@ def test_evidence_names_the_interests_from_the_entity_upwards_and_nothing_beside
     assert (str(found.lower), str(found.upper)) == ("60%", "60%")
 
 
+@pytest.mark.parametrize("how", ATTRIBUTIONS)
+def test_evidence_of_single_holders_is_that_of_the_nearest_one(how: Attribution) -> None:
+    upstream = upstream_of(graph("P -> A: 30%", "Q -> A: 25%"), EntityId("A"), AT)
+    test = HoldingTest(parse_threshold("> 50%"), how, aggregate=False)
+    found = attribution(upstream, lambda entity: entity.id in ("P", "Q"), test)
+    assert (found.truth, str(found.lower), str(found.upper)) == (False, "30%", "30%")
+
+
 @pytest.mark.parametrize("how", ["cascade", "hybrid"])
 def test_evidence_of_a_long_chain_still_names_the_holder_at_its_end(how: Attribution) -> None:
     world = graph(*(f"n{tier} -> n{tier + 1}: 60%" for tier in range(1_000)))
