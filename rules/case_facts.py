@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 from rules.facts import (
     BASES,
@@ -17,7 +17,6 @@ from rules.facts import (
     Account,
     AccountId,
     Activity,
-    ActivityCount,
     Address,
     Basis,
     Claim,
@@ -25,13 +24,12 @@ from rules.facts import (
     EntityId,
     Interest,
     Location,
-    NetworkKind,
     OwnershipGraph,
     Resource,
     ResourceId,
 )
 from rules.geography import PSEUDO_CODES, Jurisdiction
-from rules.parse_conditions import system, systems
+from rules.parse_conditions import ACTIVITY_COUNT_WORDS, NETWORK_KIND_WORDS, system, systems
 from rules.parse_regions import code
 from rules.parse_rules import instant
 from rules.reading import Item, Members, all_read, near
@@ -41,8 +39,6 @@ from rules.times import parse_duration
 _INTEREST = re.compile(r"\s*(\S.*?)\s*->\s*(.+?)\s*:\s*([^:]+)")
 _PAIR = re.compile(r"\s*(\S.*?)\s*->\s*(.+?)\s*")
 _SHARE = "a share such as `51%` or `(25%, 50%]`"
-_ACTIVITY_COUNTS: tuple[str, ...] = get_args(ActivityCount)
-_NETWORK_KINDS: tuple[str, ...] = get_args(NetworkKind)
 _ENTITY_KEYS = ("name", "kind", *BASES, "listed", "acts_with")
 _INTEREST_KEYS = ("owner", "subject", "share", "control", "start", "end", "source")
 
@@ -185,7 +181,7 @@ def _codes_or_none(item: Item) -> tuple[Jurisdiction, ...] | None:
 
 
 def _kinds(item: Item) -> tuple[str, ...] | None:
-    return () if item.data == [] else item.some_of(_NETWORK_KINDS, "a kind of network")
+    return () if item.data == [] else item.some_of(NETWORK_KIND_WORDS, "a kind of network")
 
 
 def _systems(item: Item) -> tuple[int, ...] | None:
@@ -209,8 +205,8 @@ def read_activity(item: Item | None) -> Activity:
     counts = {} if item is None else item.entries("a mapping such as `countries: {PT24H: 4}`") or {}
     activity: dict[tuple[str, timedelta], int] = {}
     for name, windows in counts.items():
-        if name not in _ACTIVITY_COUNTS and item is not None:
-            item.key_fault(name, f"`{name}` is not counted{near(name, _ACTIVITY_COUNTS)}")
+        if name not in ACTIVITY_COUNT_WORDS and item is not None:
+            item.key_fault(name, f"`{name}` is not counted{near(name, ACTIVITY_COUNT_WORDS)}")
         for window, count in (windows.entries("a mapping such as `PT24H: 4`") or {}).items():
             within, number = _window(windows, window), count.whole(0, 2**63 - 1)
             if within is not None and number is not None:

@@ -243,9 +243,7 @@ class _Compiler:
 
     def _lifts(self, rules: tuple[CompiledRule, ...]) -> tuple[int, ...]:
         bits = {compiled.rule.id: compiled.bits for compiled in rules if isinstance(compiled.rule, Rule)}
-        return tuple(
-            reduce(or_, (bits[lifted] for lifted in exemption.lifts), 0) for exemption in self.ruleset.exemptions
-        )
+        return tuple(_union(bits[lifted] for lifted in exemption.lifts) for exemption in self.ruleset.exemptions)
 
 
 def _leaves(condition: Condition) -> Iterator[Leaf]:

@@ -59,17 +59,17 @@ def evaluate(program: Program, account: Screening, resource: Screening, request:
     possible = window.clauses & by_account.possible & by_resource.possible & by_location.possible
     possible &= by_address.possible & by_action.possible & by_activity.possible
     profiles = (by_account, by_resource, by_location, by_address, by_action, by_activity)
+    ends = (window.until, account.until, resource.until)
     if program.walked:
         true, possible = _walk(program, profiles, true, possible)
+        return _decision(program, _found(program, profiles, true, possible), ends, account.revision)
     # INVARIANT: where every rule is clauses, these clauses and unknown atoms determine the decision: an atom that would
     # change what is named unknown has a clause that no other atom makes impossible. A walked rule has no such clauses.
-    ends = (window.until, account.until, resource.until)
     unknown = (by_account.unknown, by_resource.unknown, by_location.unknown, by_activity.unknown)
     key = (true, possible, unknown, ends, account.revision)
-    decision = None if program.walked else program.memo.decisions.get(key)
+    decision = program.memo.decisions.get(key)
     if decision is None:
-        causes = _unknown(program, profiles, true, possible) if true != possible else ()
-        decision = _decision(program, _Found(true, possible, causes), ends, account.revision)
+        decision = _decision(program, _found(program, profiles, true, possible), ends, account.revision)
         _remember(program.memo.decisions, key, decision)
     return decision
 
@@ -156,14 +156,14 @@ def _ids(program: Program, clauses: int) -> tuple[str, ...]:
     return tuple(program.rules[number].rule.id for number in program.rules_of(clauses))
 
 
-def _unknown(program: Program, profiles: tuple[Profile, ...], true: int, possible: int) -> tuple[str, ...]:
-    """Causes of every rule and exemption in force whose condition is unknown."""
+def _found(program: Program, profiles: tuple[Profile, ...], true: int, possible: int) -> _Found:
+    """With the causes of every rule and exemption in force whose condition is unknown."""
     causes: set[str] = set()
     for number in program.rules_of(possible & ~true):
         compiled = program.rules[number]
         if not true & compiled.bits:
             causes |= _verdict(compiled.shape, profiles)[1]
-    return tuple(sorted(causes))
+    return _Found(true, possible, tuple(sorted(causes)))
 
 
 def _walk(program: Program, profiles: tuple[Profile, ...], true: int, possible: int) -> tuple[int, int]:

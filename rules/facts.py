@@ -26,7 +26,6 @@ Basis: TypeAlias = Literal["headquarters", "incorporation", "residence", "operat
 BASES: tuple[Basis, ...] = get_args(Basis)
 
 ActivityCount: TypeAlias = Literal["addresses", "countries", "networks", "requests"]
-ACTIVITY_COUNTS: frozenset[str] = frozenset(get_args(ActivityCount))
 
 
 @dataclass(frozen=True, slots=True)

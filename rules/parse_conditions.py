@@ -50,8 +50,8 @@ Range: TypeAlias = tuple[Address, Address]
 DEFAULT_BASIS: tuple[Basis, ...] = ("headquarters", "incorporation")
 _PARTIES: tuple[str, ...] = get_args(Party)
 _ATTRIBUTIONS: tuple[str, ...] = get_args(Attribution)
-_NETWORK_KINDS: tuple[str, ...] = get_args(NetworkKind)
-_ACTIVITY_COUNTS: tuple[str, ...] = get_args(ActivityCount)
+NETWORK_KIND_WORDS: tuple[str, ...] = get_args(NetworkKind)
+ACTIVITY_COUNT_WORDS: tuple[str, ...] = get_args(ActivityCount)
 
 _SYSTEM = re.compile(r"(?:AS)?([0-9]{1,10})", re.ASCII | re.IGNORECASE)
 _SYSTEM_LIMIT = 2**32 - 1
@@ -125,7 +125,7 @@ def _located(item: Item, groups: Groups) -> "Condition | None":
 
 def _network(item: Item, _: Members, groups: Groups) -> "Condition | None":
     parts: dict[str, Part[Condition]] = {
-        "kind": lambda item, *_: _of_set(NetworkIs, item.some_of(_NETWORK_KINDS, "a kind of network")),
+        "kind": lambda item, *_: _of_set(NetworkIs, item.some_of(NETWORK_KIND_WORDS, "a kind of network")),
         "asn": lambda item, *_: _of_set(NetworkSystem, systems(item)),
         "cidr": lambda item, *_: _prefixes(item),
     }
@@ -270,7 +270,7 @@ def _resource(item: Item, _: Members, groups: Groups) -> "Condition | None":
 
 def _activity(item: Item, *_: object) -> "Condition | None":
     members = item.members(("count", "over", "within"), required=("count", "over", "within"))
-    count = members.read("count", lambda item: item.one_of(_ACTIVITY_COUNTS, "counted"))
+    count = members.read("count", lambda item: item.one_of(ACTIVITY_COUNT_WORDS, "counted"))
     least = members.read("over", lambda item: item.parsed(_parse_over, "a number such as `>= 5`"))
     within = members.read("within", lambda item: item.parsed(parse_duration, "a duration such as `PT24H`"))
     if count is None or least is None or within is None:

@@ -5,10 +5,8 @@ from pathlib import Path
 
 from rules.cases import CaseFile, parse_cases
 from rules.errors import InvalidCases, RuleError
-from service.documents import Document, Fault, faults_of, read_file
+from service.documents import DOCUMENT_ENDINGS, Document, Fault, faults_of, read_file
 from service.packs import pack_documents
-
-DOCUMENT_ENDINGS = (".yaml", ".yml", ".json")
 
 
 class InvalidCaseFile(RuleError):

@@ -14,9 +14,9 @@ from rules.parse import parse_ruleset
 from rules.traces import ExemptionTrace, Explanation, RuleTrace
 from service.case_files import InvalidCaseFile, load_case_file
 from service.cli_output import FAULTS, Output, complain, counted, fault_lines, say, say_json
-from service.documents import Document, Fault, faults_of, read_file
+from service.documents import DOCUMENT_ENDINGS, Document, Fault, faults_of, read_file
 from service.packs import pack_documents, pack_text
-from service.storage.directory import DOCUMENT_ENDINGS, POLICY, InvalidDirectory, load_directory
+from service.storage.directory import POLICY, InvalidDirectory, load_directory
 from service.storage.records import COLUMNS
 
 

@@ -14,6 +14,9 @@ from service.document_json import read_json
 from service.document_nodes import BrokenText, Lines, Node, Place, PlacedProblem, placed, steps_to
 from service.document_yaml import read_yaml
 
+DOCUMENT_ENDINGS = (".yaml", ".yml", ".json")
+"""Of the names of files that hold documents."""
+
 SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 """The largest document that is read."""
 

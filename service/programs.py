@@ -60,7 +60,6 @@ class Snapshot:
     world: LoadedWorld
     screenings: Screenings
     sources: tuple[SourceState, ...]
-    loaded_at: datetime
 
     @property
     def ruleset(self) -> RuleSet:
@@ -81,7 +80,7 @@ def snapshot_of(world: LoadedWorld, now: datetime, other_sources: tuple[SourceSt
     """Compile the rule set of a state of the data."""
     program = compile_ruleset(world.ruleset)
     sources = (SourceState(DIRECTORY_SOURCE, world.revision, now), *other_sources)
-    return Snapshot(program, world, Screenings(program, world), sources, now)
+    return Snapshot(program, world, Screenings(program, world), sources)
 
 
 class Programs:

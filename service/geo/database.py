@@ -54,8 +54,6 @@ class SourceInfo:
     """Twelve hexadecimal digits of the SHA-256 of the file."""
     tells: frozenset[str]
     """Network kinds that it could find."""
-    countries: bool
-    """Makes claims about places."""
     systems: bool
     """Knows autonomous systems."""
     families: frozenset[int]
@@ -206,7 +204,6 @@ def _info(path: Path, name: str, origin: Origin, meta: maxminddb.reader.Metadata
         ip_version=meta.ip_version,
         revision=digest_of(path)[:REVISION_DIGITS],
         tells=layout.tells,
-        countries=layout.country is not None,
         systems=layout.system is not None,
         families=found.families,
         warnings=(*found.warnings, foreign) if foreign else found.warnings,

@@ -21,13 +21,21 @@ from rules.facts import (
 )
 from rules.language import RuleSet
 from rules.parse import parse_ruleset
-from service.documents import SIZE_LIMIT_BYTES, Document, Fault, Unreadable, faults_of, read_bytes, read_whole
+from service.documents import (
+    DOCUMENT_ENDINGS,
+    SIZE_LIMIT_BYTES,
+    Document,
+    Fault,
+    Unreadable,
+    faults_of,
+    read_bytes,
+    read_whole,
+)
 from service.packs import pack_documents
 from service.storage.records import COLUMNS, read_accounts, read_entities, read_interests, read_resources
 from service.storage.tables import Table, read_table
 
 POLICY = "policy.yaml"
-DOCUMENT_ENDINGS = (".yaml", ".yml", ".json")
 ENTITIES = "entities.csv"
 
 TABLE_LIMIT_BYTES = 1024 * 1024 * 1024
