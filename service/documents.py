@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rules.errors import Problem
+from rules.errors import Problem, RuleError
 from service.document_json import read_json
 from service.document_nodes import BrokenText, Lines, Node, Place, PlacedProblem, placed, steps_to
 from service.document_yaml import read_yaml
@@ -40,6 +40,14 @@ class Fault:
     def __str__(self) -> str:
         at = f" at {self.at}" if self.at else ""
         return f"{self.file}:{self.line}:{self.column}: {self.message}{at}"
+
+
+class InvalidData(RuleError):
+    """A state of the data that cannot be served; `faults` holds everything that is wrong with it."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)

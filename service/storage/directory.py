@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from rules.errors import InvalidRuleSet, RuleError
+from rules.errors import InvalidRuleSet
 from rules.facts import (
     Account,
     AccountFacts,
@@ -26,6 +26,7 @@ from service.documents import (
     SIZE_LIMIT_BYTES,
     Document,
     Fault,
+    InvalidData,
     Unreadable,
     faults_of,
     read_bytes,
@@ -44,12 +45,8 @@ TABLE_LIMIT_BYTES = 1024 * 1024 * 1024
 R = TypeVar("R")
 
 
-class InvalidDirectory(RuleError):
-    """A directory that cannot be served; `faults` holds everything that is wrong with it."""
-
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
-        super().__init__("; ".join(map(str, faults)))
-        self.faults = faults
+class InvalidDirectory(InvalidData):
+    """A directory that cannot be served."""
 
 
 @dataclass(frozen=True, slots=True)
