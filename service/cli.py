@@ -7,11 +7,15 @@ Each command imports what it needs when it runs, so that help and completion are
 import io
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn, Optional
 
 import typer
 
+from service.cli_audit import audit
+from service.cli_decisions import decisions
+from service.cli_import import imports
 from service.cli_output import FAULTS, Output, complain, say
 from service.version import own_version
 
@@ -28,8 +32,24 @@ app = typer.Typer(
 )
 packs = typer.Typer(help="The rule packs that ship.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(packs, name="packs")
+app.add_typer(decisions, name="decisions")
+app.add_typer(audit, name="audit")
+app.add_typer(imports, name="import")
+keys = typer.Typer(help="The keys of gateways and of automation.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(keys, name="keys")
 
-DataOption = Annotated[Path, typer.Option("--data", help="Directory of data.", envvar="CORDON_DATA")]
+DataOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--data", help="Directory of data.", envvar="CORDON_DATA"),
+]
+DatabaseOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--database", help="URL of the database, in place of a directory.", envvar="CORDON_DATABASE"),
+]
+RulesetOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--ruleset", help="Rule set of the database that decides.", envvar="CORDON_RULESET"),
+]
 GeoOption = Annotated[
     Optional[list[Path]],  # noqa: UP045  typer reads it at run time
     typer.Option("--geo", help="An address database beside the embedded one; may be repeated.", envvar="CORDON_GEO"),
@@ -43,6 +63,10 @@ ActionOption = Annotated[str, typer.Option("--action", help="What is to be done 
 AtOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--at", help="Decide as of then: 2026-01-31 or 2026-01-31T12:00:00Z.", show_default="now"),
+]
+KnownAtOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--known-at", help="From what the database knew then, by the rules of then.", show_default="now"),
 ]
 
 
@@ -63,24 +87,30 @@ def cordon(
 
 @app.command()
 def serve(
-    data: DataOption,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    redis: Annotated[Optional[str], typer.Option(help="URL of the Redis that workers share facts by.")] = None,  # noqa: UP045
+    ruleset: RulesetOption = None,
     host: Annotated[Optional[str], typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,  # noqa: UP045
     port: Annotated[Optional[int], typer.Option(help="Port; 0 for any. [default: 8080]")] = None,  # noqa: UP045
     geo: GeoOption = None,
 ) -> None:
-    """Serve decisions from a directory of data.
+    """Serve decisions from a directory of data, or from a database.
 
     Every other setting is a CORDON_* variable.
     """
     from service.cli_serve import serve_command
 
-    serve_command({"data": data, "host": host, "port": port, "geo": geo})
+    source = {"data": data, "database": database, "redis": redis, "ruleset": ruleset}
+    serve_command({**source, "host": host, "port": port, "geo": geo})
 
 
 @app.command()
 def decide(
-    data: DataOption,
     account: AccountOption,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    ruleset: RulesetOption = None,
     ip: IpOption = None,
     resource: ResourceOption = "",
     action: ActionOption = "use",
@@ -89,19 +119,23 @@ def decide(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Make one decision without a server."""
-    from service.cli_decide import Question, decide_command
+    from service.cli_decide import Question, Source, decide_command
 
-    decide_command(data, geo or [], Question(account, ip, resource, action, at), output)
+    source = Source(data, database, ruleset, geo or [])
+    decide_command(source, Question(account, ip, resource, action, at), output)
 
 
 @app.command()
 def explain(
-    data: DataOption,
     account: AccountOption,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    ruleset: RulesetOption = None,
     ip: IpOption = None,
     resource: ResourceOption = "",
     action: ActionOption = "use",
     at: AtOption = None,
+    known_at: KnownAtOption = None,
     geo: GeoOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -109,9 +143,10 @@ def explain(
 
     Every rule's truth, what was unknown, and who holds how much of whom.
     """
-    from service.cli_decide import Question, explain_command
+    from service.cli_decide import Question, Source, explain_command
 
-    explain_command(data, geo or [], Question(account, ip, resource, action, at), output)
+    source = Source(data, database, ruleset, geo or [])
+    explain_command(source, Question(account, ip, resource, action, at, known_at), output)
 
 
 @app.command()
@@ -151,6 +186,31 @@ def locate(
     locate_command(addresses or [], geo or [], output)
 
 
+@app.command()
+def instances(
+    database: Annotated[str, typer.Option("--database", help="URL of the database.", envvar="CORDON_DATABASE")],
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show who serves from a database, and who lags."""
+    from service.cli_instances import instances_command
+
+    instances_command(database, output)
+
+
+@app.command()
+def migrate(
+    database: Annotated[str, typer.Option("--database", help="URL of the database.", envvar="CORDON_DATABASE")],
+    restored: Annotated[bool, typer.Option("--restored", help="It comes from a backup.")] = False,
+) -> None:
+    """Bring a database to what this version needs.
+
+    Creates what is missing; safe to run again, and by several at once.
+    """
+    from service.cli_migrate import migrate_command
+
+    migrate_command(database, is_restored=restored)
+
+
 @packs.command("list")
 def list_packs(output: OutputOption = Output.TEXT) -> None:
     """List the packs."""
@@ -167,6 +227,55 @@ def show_pack(
     from service.cli_documents import show_pack_command
 
     show_pack_command(name, output)
+
+
+@keys.command("create")
+def create_key(
+    database: Annotated[str, typer.Option("--database", help="URL of the database.", envvar="CORDON_DATABASE")],
+    name: Annotated[str, typer.Option("--name", help="Which gateway, or which automation.")],
+    scope: Annotated[Optional[list[str]], typer.Option("--scope", help="What it may do; may be repeated.")] = None,  # noqa: UP045
+    role: Annotated[Optional[list[str]], typer.Option("--role", help="Short for --scope role:ROLE.")] = None,  # noqa: UP045
+    expires: Annotated[Optional[str], typer.Option("--expires", help="When it ends.", show_default="never")] = None,  # noqa: UP045
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Make a key.
+
+    It is written to standard output, and nowhere else.
+    """
+    from service.cli_keys import WantedKey, create_key_command
+
+    create_key_command(database, WantedKey(name, scope or [], role or [], expires), output)
+
+
+class KeyStatus(StrEnum):
+    """Which keys are wanted."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@keys.command("list")
+def list_keys(
+    database: Annotated[str, typer.Option("--database", help="URL of the database.", envvar="CORDON_DATABASE")],
+    status: Annotated[Optional[KeyStatus], typer.Option("--status", help="Only these.")] = None,  # noqa: UP045
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the keys, and when each was last used."""
+    from service.cli_keys import list_keys_command
+
+    list_keys_command(database, status.value if status else None, output)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the key.")],
+    database: Annotated[str, typer.Option("--database", help="URL of the database.", envvar="CORDON_DATABASE")],
+) -> None:
+    """Put a key out of force, for good."""
+    from service.cli_keys import revoke_key_command
+
+    revoke_key_command(database, key_id)
 
 
 def main() -> NoReturn:

@@ -1,26 +1,34 @@
 """`cordon decide` and `cordon explain`: one decision without a server."""
 
-import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import typer
-from rich.text import Text
-from rich.tree import Tree
 
 from rules.facts import AccountId, ResourceId
 from rules.language import UNKNOWNS
 from rules.times import parse_instant
-from rules.traces import ConditionTrace, ExemptionTrace, Explanation, Ownership, RuleTrace, Step
-from rules.truth import Truth
-from service.app import assemble_offline, utc_now
-from service.cli_output import Output, faults_as, say, say_json, say_rich, visible
+from service.app import assemble_offline
+from service.cli_explanations import explanation_tree
+from service.cli_output import Output, fail, faults_as, say, say_json, say_rich
+from service.clocks import utc_now
 from service.decide import AccessRequest, Answer
+from service.errors import ServiceError, Unavailable, Unusable
 from service.gateways.authzen_answers import evaluation_answer, written
+from service.parts import Offline
 
-_STYLES = {"allow": "green", "challenge": "yellow", "deny": "red"}
-_TRUTHS = {True: ("true", "bold"), False: ("false", "dim"), None: ("unknown", "yellow")}
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the options say that rules and facts are."""
+
+    data: Path | None
+    database: str | None
+    ruleset: str | None
+    geo: list[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +40,39 @@ class Question:
     resource: str
     action: str
     at: str | None
+    known_at: str | None = None
 
 
-def decide_command(data: Path, geo: list[Path], question: Question, output: Output) -> None:
+def decide_command(source: Source, question: Question, output: Output) -> None:
     """Print one decision."""
     request = access_request(question)
-    with faults_as(output):
-        decider = assemble_offline(data, geo)
-    answer = asyncio.run(decider.decide(request))
+    with faults_as(output), _offline(source) as offline:
+        answer = offline.run(lambda decider: decider.decide(request))
     if output is Output.JSON:
         return say_json(evaluation_answer(answer))
     return say(*decision_lines(answer))
 
 
-def explain_command(data: Path, geo: list[Path], question: Question, output: Output) -> None:
+def explain_command(source: Source, question: Question, output: Output) -> None:
     """Print one decision, and why it is so."""
     request = access_request(question)
-    with faults_as(output):
-        decider = assemble_offline(data, geo)
-    answer, explanation = asyncio.run(decider.explain(request))
+    with faults_as(output), _offline(source) as offline:
+        answer, explanation = offline.run(lambda decider: decider.explain(request))
     if output is Output.JSON:
         return say_json(evaluation_answer(answer, explanation))
     say(*decision_lines(answer), "")
-    return say_rich(explanation_tree(explanation, answer))
+    return say_rich(explanation_tree(explanation, answer.decision.effect, answer.request.at))
+
+
+@contextmanager
+def _offline(source: Source) -> Iterator[Offline]:
+    """What decides without a server; what keeps it from that, in words."""
+    if (source.data is None) == (source.database is None):
+        raise typer.BadParameter("give one of them, and not both", param_hint="--data, --database")
+    try:
+        yield assemble_offline(source.data, source.database, source.ruleset, source.geo)
+    except (ServiceError, Unavailable, Unusable) as error:
+        fail(f"cordon: {error}")
 
 
 def access_request(question: Question) -> AccessRequest:
@@ -63,18 +81,19 @@ def access_request(question: Question) -> AccessRequest:
     return AccessRequest(
         account=AccountId(question.account),
         resource=ResourceId(question.resource),
-        at=_moment(question.at, now),
+        at=_moment(question.at, "--at") or now,
         address=question.ip,
         action=question.action,
         asked_at=now,
+        known_at=_moment(question.known_at, "--known-at"),
     )
 
 
-def _moment(text: str | None, now: datetime) -> datetime:
+def _moment(text: str | None, option: str) -> datetime | None:
     try:
-        return now if text is None else parse_instant(text)
+        return None if text is None else parse_instant(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--at") from None
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def decision_lines(answer: Answer) -> list[str]:
@@ -106,73 +125,3 @@ def _address(answer: Answer) -> str:
     kinds = ", ".join(sorted(located.location.kinds))
     known = "; ".join(part for part in (located.reserved, claims, kinds) if part)
     return f"{located.text} ({known or located.status})"
-
-
-def explanation_tree(explanation: Explanation, answer: Answer) -> Tree:
-    """The truth of every rule and exemption, down to who holds how much of whom."""
-    effect = answer.decision.effect
-    tree = Tree(Text.assemble((effect, _STYLES[effect]), f" as of {written(answer.request.at)}"))
-    for rule in explanation.rules:
-        _add_condition(tree.add(_rule_line(rule)), rule.condition)
-    for exemption in explanation.exemptions:
-        _add_condition(tree.add(_exemption_line(exemption)), exemption.condition)
-    return tree
-
-
-def _rule_line(rule: RuleTrace) -> Text:
-    line = Text.assemble(f"{visible(rule.id)}: ", _truth(rule.truth), f", {rule.effect}")
-    notes = [
-        "" if rule.in_force else "not in force then",
-        f"holds as {rule.holds}" if rule.holds else "does not hold",
-        f"lifted by {', '.join(rule.lifted_by)}" if rule.lifted_by else "",
-        "monitored only" if rule.mode == "monitor" else "",
-    ]
-    return line.append(visible(f" ({'; '.join(note for note in notes if note)})"))
-
-
-def _exemption_line(exemption: ExemptionTrace) -> Text:
-    line = Text.assemble(f"exemption {visible(exemption.id)}: ", _truth(exemption.truth))
-    lifts = f"lifts {', '.join(exemption.lifts)}" if exemption.applies else "does not apply"
-    return line.append(visible(f" ({lifts})" if exemption.in_force else f" (not in force then; {lifts})"))
-
-
-def _add_condition(tree: Tree, condition: ConditionTrace) -> None:
-    causes = f" ({', '.join(condition.unknown)})" if condition.unknown else ""
-    branch = tree.add(Text.assemble(f"{visible(condition.text)}: ", _truth(condition.truth), causes))
-    for part in condition.parts:
-        _add_condition(branch, part)
-    if condition.ownership:
-        _add_ownership(branch, condition.ownership)
-
-
-def _add_ownership(tree: Tree, ownership: Ownership) -> None:
-    entity = visible(ownership.entity)
-    lower, upper = ownership.lower, ownership.upper
-    held = lower if lower == upper else f"between {lower} and {upper}"
-    branch = tree.add(Text(f"{entity}: {held} held, {ownership.threshold} asked ({ownership.attribution})"))
-    for step in ownership.steps:
-        branch.add(_step_line(step))
-    if ownership.omitted:
-        branch.add(Text(f"… and {ownership.omitted} more interests"))
-
-
-def _step_line(step: Step) -> Text:
-    owner, subject = _party(step.owner, step.owner_name), _party(step.subject, step.subject_name)
-    held = "control" if step.control and step.share == "0%" else f"{step.share}{' and control' if step.control else ''}"
-    start, end = step.start and written(step.start), step.end and written(step.end)
-    notes = [
-        f"from {start}" if start else "",
-        f"until {end}" if end else "",
-        step.source and f"source: {step.source}",
-        {True: "named by the rule", None: "perhaps named by the rule", False: ""}[step.matches],
-    ]
-    shown = "; ".join(note for note in notes if note)
-    return Text(visible(f"{owner} holds {held} of {subject}" + (f" ({shown})" if shown else "")))
-
-
-def _party(id: str, name: str) -> str:
-    return f"{id} ({name})" if name and name != id else id
-
-
-def _truth(truth: Truth) -> tuple[str, str]:
-    return _TRUTHS[truth]

@@ -4,14 +4,18 @@ import json
 import shlex
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from service.app import Service, assemble
+from service.app import assemble
 from service.cli_output import complain, counted, fail, say
+from service.errors import Unavailable, Unusable
 from service.gateways.authzen import EVALUATION_PATH
+from service.parts import Service
 from service.programs import Snapshot
 from service.server import listen, serve
 from service.settings import Settings
@@ -25,16 +29,24 @@ SECONDS_BETWEEN_ATTEMPTS = 0.25
 
 
 def serve_command(options: dict[str, Any]) -> None:
-    """Serve a directory of data. Ends for faults in it, or in the settings, before anything is served."""
+    """Serve a directory of data, or a database. Ends for faults in it, or in the settings, before it serves."""
     settings = _settings({name: value for name, value in options.items() if value not in (None, [])})
     configure_log(settings.log_level, is_json=settings.log_format == "json")
-    service = assemble(settings)
-    snapshot = _first_snapshot(service)
+    try:
+        service = assemble(settings)
+    except Unavailable as error:
+        fail(f"cordon: not serving: the database cannot be reached: {error}")
+    except Unusable as error:
+        fail(f"cordon: not serving: {error}")
+    snapshot = _first_snapshot(service) if settings.data is not None else None
     try:
         listening = listen(settings.host, settings.port)
     except OSError as error:
         fail(f"cordon: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}".lower())
-    serve(service.app, listening, _ready(snapshot, listening.url, may_explain="explain" in settings.permissions))
+    if snapshot is None:
+        return serve(service.app, listening, _record_ready(settings, listening.url))
+    may_explain = "explain" in settings.permissions
+    return serve(service.app, listening, _ready(snapshot, listening.url, may_explain=may_explain))
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -42,8 +54,13 @@ def _settings(options: dict[str, Any]) -> Settings:
         return Settings(**options)
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False, include_input=False)
-        faults = [f"`{'.'.join(map(str, error['loc']))}`: {error['msg'].lower()}" for error in errors]
-        raise typer.BadParameter("; ".join(faults), param_hint="settings") from None
+        raise typer.BadParameter("; ".join(map(_said, errors)), param_hint="settings") from None
+
+
+def _said(error: ErrorDetails) -> str:
+    place = ".".join(map(str, error["loc"]))
+    message = error["msg"].removeprefix("Value error, ").lower()
+    return f"`{place}`: {message}" if place else message
 
 
 def _first_snapshot(service: Service) -> Snapshot:
@@ -70,22 +87,36 @@ def _ready(snapshot: Snapshot, url: str, *, may_explain: bool) -> Callable[[], N
         f"  {example(snapshot, url)}",
         "Stop it with Ctrl-C.",
     ]
+    return partial(_say_ready, lines)
 
-    def ready() -> None:
-        try:
-            say(*lines, flush=True)
-        except OSError:
-            complain(lines[0])
 
-    return ready
+def _record_ready(settings: Settings, url: str) -> Callable[[], None]:
+    """The same over a database: rules may still have to come, by the admin API."""
+    from service.cli_first_key import first_key_lines
+
+    lines = [
+        f"Cordon serves a database at {url}",
+        f"  {url}/readyz                 the rules and data in force",
+        f"  {url}/admin/v1/openapi.json  the admin API",
+        *first_key_lines(settings, url),
+        "Stop it with Ctrl-C.",
+    ]
+    return partial(_say_ready, lines)
+
+
+def _say_ready(lines: list[str]) -> None:
+    try:
+        say(*lines, flush=True)
+    except OSError:
+        complain(lines[0])
 
 
 def example(snapshot: Snapshot, url: str) -> str:
     """A command that asks about the first account and resource there are."""
-    world = snapshot.world
+    account, resource = snapshot.world.example()
     question = {
-        "subject": {"type": "account", "id": next(iter(world.accounts), "nobody")},
-        "resource": {"type": "resource", "id": next(iter(world.resources), "anything")},
+        "subject": {"type": "account", "id": account},
+        "resource": {"type": "resource", "id": resource},
         "action": {"name": "use"},
         "context": {"ip": EXAMPLE_ADDRESS},
     }

@@ -1,14 +1,14 @@
 """HOT PATH: one request in, one decision out. Imports no other service module; what it needs stands here as protocols.
 
 Total: an unknown address, account or resource is a value that the rule set decides on. Nothing is awaited when the
-screenings are at hand.
+screenings are at hand, unless the answer must be recorded first.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from rules.compile import Program
 from rules.evaluate import evaluate
@@ -28,6 +28,11 @@ from rules.geography import Jurisdiction
 from rules.language import DEFAULT_ACTION, Decision, RuleSet
 from rules.profiles import Screening
 from rules.traces import Explanation
+
+F = TypeVar("F", bound=AccountFacts | ResourceFacts, covariant=True)
+
+STALE = {"account.missing": "account.stale", "declared.missing": "declared.stale", "entity.missing": "entity.stale"}
+"""What an account's facts are unknown for where the data could not be confirmed in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class AccessRequest:
     activity: Activity = field(default_factory=dict)
     asked_at: datetime | None = None
     """What the clock said, which enters here and nowhere else; None: the same as `at`."""
+    at_least: str | None = None
+    """The token of a write: decide from data that has seen it."""
+    known_at: datetime | None = None
+    """Explain from what was recorded then, by the rules that were in force then; None: as of now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,17 @@ class Answer:
     request: AccessRequest
     located: "Located"
     sources: tuple[SourceState, ...]
+    facts: tuple[AccountFacts, ResourceFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class Screened(Generic[F]):
+    """A screening, and the facts that it was made from."""
+
+    screening: Screening
+    facts: F
+    is_stale: bool = False
+    """The facts are unknown because the data could not be confirmed in time."""
 
 
 class Located(Protocol):
@@ -105,14 +125,11 @@ class Locations(Protocol):
 class Screenings(Protocol):
     """Supplies what is settled about an account and a resource until the facts, the rules or the dates change."""
 
-    def at_hand(self, request: AccessRequest) -> tuple[Screening, Screening] | None:
+    def at_hand(self, request: AccessRequest) -> "tuple[Screened[AccountFacts], Screened[ResourceFacts]] | None":
         """Those of the account and of the resource, if both are memorised and right at the request's time."""
 
-    async def screened(self, request: AccessRequest) -> tuple[Screening, Screening]:
+    async def screened(self, request: AccessRequest) -> "tuple[Screened[AccountFacts], Screened[ResourceFacts]]":
         """The same, made now where they are missing."""
-
-    def facts(self, request: AccessRequest) -> tuple[AccountFacts, ResourceFacts]:
-        """What the screenings are made from."""
 
 
 class Snapshot(Protocol):
@@ -136,9 +153,38 @@ class Programs(Protocol):
 
 
 class Recorder(Protocol):
-    """Is told of every decision. Never raises, never waits."""
+    """Is told of every decision. Never raises, never blocks."""
 
-    def decided(self, answer: Answer) -> None: ...
+    def decided(self, answer: Answer) -> Awaitable[None] | None:
+        """What must have ended before the answer is given; None if nothing must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What decided at an earlier time."""
+
+    ruleset: RuleSet
+    account: AccountFacts
+    resource: ResourceFacts
+    sources: tuple[SourceState, ...]
+
+
+class History(Protocol):
+    """Supplies what was known before now."""
+
+    async def reach(self, token: str) -> None:
+        """Wait until decisions are made from data that has seen a write.
+
+        Raises:
+            ServiceError: they are not, or there is no such write.
+        """
+
+    async def then(self, request: AccessRequest) -> Then:
+        """The rules and facts of `request.known_at`.
+
+        Raises:
+            ServiceError: none are recorded of then.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,27 +195,54 @@ class Decider:
     locations: Locations
     recorder: Recorder
     new_id: Callable[[], str]
+    history: History
 
     async def decide(self, request: AccessRequest) -> Answer:
         """Decide by the program that is in force when the request arrives."""
-        return await self._decide(request, self.programs.current)
+        if request.at_least is not None:
+            await self.history.reach(request.at_least)
+        return await self._recorded(request, self.programs.current)
 
     async def explain(self, request: AccessRequest) -> tuple[Answer, Explanation]:
         """Decide, and say why by the reference meaning of the same rule set and facts."""
+        if request.at_least is not None:
+            await self.history.reach(request.at_least)
+        if request.known_at is not None:
+            return await self._explain_then(request)
         snapshot = self.programs.current
-        answer = await self._decide(request, snapshot)
-        account, resource = snapshot.screenings.facts(request)
+        answer = await self._recorded(request, snapshot)
         moment = _moment(request, answer.located)
-        return answer, await asyncio.to_thread(explain, snapshot.ruleset, account, resource, moment)
+        explanation = await asyncio.to_thread(explain, snapshot.ruleset, *answer.facts, moment)
+        return answer, replace(explanation, decision=answer.decision)
+
+    async def _recorded(self, request: AccessRequest, snapshot: Snapshot) -> Answer:
+        answer = await self._decide(request, snapshot)
+        recorded = self.recorder.decided(answer)
+        if recorded is not None:
+            await recorded
+        return answer
 
     async def _decide(self, request: AccessRequest, snapshot: Snapshot) -> Answer:
         screenings = snapshot.screenings  # read once: a publication mid-request changes nothing
         account, resource = screenings.at_hand(request) or await screenings.screened(request)
         located = self.locations.locate(request.address)
-        decision = evaluate(snapshot.program, account, resource, _moment(request, located))
-        answer = Answer(self.new_id(), decision, request, located, snapshot.sources)
-        self.recorder.decided(answer)
-        return answer
+        decision = evaluate(snapshot.program, account.screening, resource.screening, _moment(request, located))
+        if account.is_stale:
+            decision = _told_stale(decision)
+        return Answer(self.new_id(), decision, request, located, snapshot.sources, (account.facts, resource.facts))
+
+    async def _explain_then(self, request: AccessRequest) -> tuple[Answer, Explanation]:
+        """What would have been answered, from what was known then. It decides nothing, and is not recorded."""
+        then = await self.history.then(request)
+        located = self.locations.locate(request.address)
+        moment = _moment(request, located)
+        explanation = await asyncio.to_thread(explain, then.ruleset, then.account, then.resource, moment)
+        facts = (then.account, then.resource)
+        return Answer(self.new_id(), explanation.decision, request, located, then.sources, facts), explanation
+
+
+def _told_stale(decision: Decision) -> Decision:
+    return replace(decision, unknown=tuple(sorted(STALE.get(code, code) for code in decision.unknown)))
 
 
 def _moment(request: AccessRequest, located: Located) -> Request:

@@ -17,11 +17,18 @@ _CONTROL_BYTES = bytes(range(32)) + b"\x7f"
 class Front:
     """Stands before the framework's application."""
 
-    def __init__(self, api: AsgiApp, hot: Mapping[str, AsgiApp], report: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        api: AsgiApp,
+        hot: Mapping[str, AsgiApp],
+        report: Callable[[Exception], None],
+        others: Mapping[str, AsgiApp] | None = None,
+    ) -> None:
+        """`hot`: by path, POST only. `others`: by the beginning of the path."""
         self._api = api
         self._hot = hot
-        """By path; POST only."""
         self._report = report
+        self._others = tuple((others or {}).items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -34,7 +41,7 @@ class Front:
         hot = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
         answer = _Answer(send)
         try:
-            await (hot or self._api)(scope, receive, answer)
+            await (hot or self._slow(scope["path"]))(scope, receive, answer)
         except asyncio.CancelledError:  # the service stops, and this request never came to its end
             if not answer.has_begun:
                 await send_json(send, 503, problem(503, STOPPING))
@@ -42,6 +49,9 @@ class Front:
             self._report(error)
             if not answer.has_begun:
                 await send_json(send, 500, problem(500, FAILURE))
+
+    def _slow(self, path: str) -> AsgiApp:
+        return next((app for beginning, app in self._others if path.startswith(beginning)), self._api)
 
 
 class _Answer:

@@ -1,10 +1,11 @@
-"""Supplies the program in force: a directory read, checked and compiled, then swapped in as one reference.
+"""Supplies the program in force: rules read, checked and compiled, then swapped in as one reference.
 
-A state of the directory that is faulty is refused and reported; the last good one goes on serving. Nothing here runs on
+A state of the data that is faulty is refused and reported; the last good one goes on serving. Nothing here runs on
 the event loop for longer than a swap.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,22 +14,27 @@ from typing import Protocol
 from rules.compile import Program, compile_ruleset
 from rules.language import RuleSet
 from service.decide import SourceState
-from service.documents import Fault
-from service.errors import NotReady
-from service.screenings import Screenings, World
-from service.storage.directory import InvalidDirectory
-
-DIRECTORY_SOURCE = "directory"
-"""What decisions call the data directory among their sources."""
+from service.documents import Fault, InvalidData
+from service.errors import NotReady, Unavailable
+from service.screenings import Dossiers, Screenings
 
 
-class LoadedWorld(World, Protocol):
+class LoadedWorld(Protocol):
     """One checked state of the data."""
 
     @property
     def ruleset(self) -> RuleSet: ...
     @property
-    def revision(self) -> str: ...
+    def dossiers(self) -> Dossiers: ...
+    @property
+    def revision(self) -> str:
+        """What tells this state from another, as far as a program depends on it."""
+
+    def state(self) -> SourceState:
+        """The data as decisions name it, as it is now."""
+
+    def example(self) -> tuple[str, str]:
+        """An account and a resource to ask about."""
 
 
 class Source(Protocol):
@@ -41,7 +47,7 @@ class Source(Protocol):
         """The data of now.
 
         Raises:
-            InvalidDirectory: with every fault.
+            InvalidData: with every fault.
         """
 
 
@@ -76,11 +82,10 @@ class Refusal:
     """In place of faults, when the reading itself failed."""
 
 
-def snapshot_of(world: LoadedWorld, now: datetime, other_sources: tuple[SourceState, ...]) -> Snapshot:
+def snapshot_of(world: LoadedWorld, other_sources: tuple[SourceState, ...]) -> Snapshot:
     """Compile the rule set of a state of the data."""
     program = compile_ruleset(world.ruleset)
-    sources = (SourceState(DIRECTORY_SOURCE, world.revision, now), *other_sources)
-    return Snapshot(program, world, Screenings(program, world), sources)
+    return Snapshot(program, world, Screenings(program, world.dossiers), (world.state(), *other_sources))
 
 
 class Programs:
@@ -98,6 +103,8 @@ class Programs:
         self._clock = clock
         self._other_sources = other_sources
         self._snapshot: Snapshot | None = None
+        self._swapping = threading.Lock()
+        """Rules are loaded in a thread, and sources restated on the event loop: neither may undo the other's swap."""
         self._read_stamp: object = None
         self._seen_stamp: object = None
         self.refusal: Refusal | None = None
@@ -119,7 +126,11 @@ class Programs:
         return self._snapshot is not None
 
     def load(self) -> None:
-        """Read the data and put it in force, or record why not. A state that changes meanwhile is left for later."""
+        """Read the data and put it in force, or record why not. A state that changes meanwhile is left for later.
+
+        Raises:
+            Unavailable: the database cannot be reached, so that nothing is known of the data.
+        """
         before = self._source.stamp()
         found = self._made_or_refused()
         if self._source.stamp() != before:
@@ -139,27 +150,31 @@ class Programs:
         self._seen_stamp = stamp
 
     def restate_sources(self) -> None:
-        """Name the other sources as they are now; rules, data and screenings stay."""
-        if self._snapshot is not None:
-            sources = (self._snapshot.sources[0], *self._other_sources())
-            self._snapshot = replace(self._snapshot, sources=sources)
-            self._reporter.published(self._snapshot)
+        """Name the sources as they are now; rules and screenings stay."""
+        with self._swapping:
+            if self._snapshot is not None:
+                sources = (self._snapshot.world.state(), *self._other_sources())
+                self._snapshot = replace(self._snapshot, sources=sources)
 
     def _made_or_refused(self) -> Snapshot | Refusal:
         try:
             return self._made()
-        except InvalidDirectory as invalid:
+        except Unavailable:
+            raise
+        except NotReady as missing:
+            return Refusal(self._clock(), (), str(missing))
+        except InvalidData as invalid:
             return Refusal(self._clock(), invalid.faults)
         except Exception as error:  # whatever it is, the last good snapshot must go on serving
             return Refusal(self._clock(), (), f"the data could not be read: {error}")
 
     def _made(self) -> Snapshot:
-        world = self._source.load()
-        return snapshot_of(world, self._clock(), self._other_sources())
+        return snapshot_of(self._source.load(), self._other_sources())
 
     def _publish(self, snapshot: Snapshot) -> None:
         """Swap one reference: requests under way go on with the snapshot that they began with."""
         self.refusal = None
-        if self._snapshot is None or self._snapshot.world.revision != snapshot.world.revision:
-            self._snapshot = snapshot
+        with self._swapping:
+            if self._snapshot is None or self._snapshot.world.revision != snapshot.world.revision:
+                self._snapshot = snapshot
         self._reporter.published(self._snapshot)

@@ -1,37 +1,86 @@
 """Supplies the screenings of accounts and resources: a memo in the process, owned by one snapshot and gone with it.
 
-Keyed by id. An entry is right from `since` until `until`, and made anew outside of that. Bounded: the entry made first
-goes first; what is not registered is kept apart, so that made-up ids never push out what is.
+Keyed by id. An entry is right from `since` until `until`, and made anew outside of that; a change of the data drops the
+entries that depend on it, and no other. Bounded: the entry made first goes first; what is not registered is kept apart,
+so that made-up ids never push out what is.
+
+Where the data cannot be confirmed in time, accounts are unknown; resources stay what they were last known to be, since
+a resource that is not known has no tags, and a rule that denies by tag would then open.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from rules.compile import Program
 from rules.evaluate import screen, screen_resource
-from rules.facts import Account, AccountFacts, AccountId, OwnershipGraph, Resource, ResourceFacts, ResourceId
+from rules.facts import Account, AccountFacts, EntityId, ResourceFacts
 from rules.profiles import Screening
-from service.decide import AccessRequest, InlineFacts
+from service.decide import AccessRequest, InlineFacts, Screened
+from service.dossiers import Dated
+from service.errors import NotAvailable
 
 REGISTERED_LIMIT = 32_768
 UNREGISTERED_LIMIT = 4_096
 
-Id = TypeVar("Id", bound=str)
+LARGE = 256
+"""Facts that reach more entities than this are screened off the event loop."""
+
+Kind: TypeAlias = Literal["account", "resource"]
+Touched: TypeAlias = Mapping[str, Collection[str]]
+"""What a change touches: ids by kind (`account`, `resource`, `entity`)."""
+
+F = TypeVar("F", bound=AccountFacts | ResourceFacts)
 
 
-class World(Protocol):
-    """What is known of accounts, resources and the entities behind them."""
+class Unreachable(Exception):
+    """The facts cannot be had now."""
+
+
+class Known(Protocol):
+    """What is known of one account or resource, with no rule in it."""
 
     @property
-    def graph(self) -> OwnershipGraph: ...
+    def reached(self) -> frozenset[str]:
+        """Ids of the entities that it depends on."""
+
+    def at(self, moment: datetime) -> Dated: ...
+
+
+class Dossiers(Protocol):
+    """Supplies what is known."""
+
     @property
-    def accounts(self) -> Mapping[AccountId, Account]: ...
-    @property
-    def resources(self) -> Mapping[ResourceId, Resource]: ...
-    def account_facts(self, id: str) -> AccountFacts: ...
-    def resource_facts(self, id: str) -> ResourceFacts: ...
+    def is_stale(self) -> bool:
+        """Whether it could not be confirmed for too long that nothing has changed."""
+
+    def at_hand(self, kind: Kind, id: str) -> Known | None:
+        """What is known, if that takes no waiting."""
+
+    async def fetched(self, kind: Kind, id: str) -> Known:
+        """What is known.
+
+        Raises:
+            Unreachable: it cannot be had.
+        """
+
+    async def with_entity(self, account: str, entity: EntityId) -> Known:
+        """What is known of an account, were this its entity; one that no row describes is not known.
+
+        Raises:
+            Unreachable: it cannot be had.
+        """
+
+    def last_known(self, resource: str) -> Known | None:
+        """What was known of a resource when it was last fetched, right or not; None if it never was."""
+
+    def stranger(self, account: str) -> Known:
+        """What is known of an account of which nothing is."""
+
+    def holds(self, known: Known) -> bool:
+        """Whether no change that has been seen makes it old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,93 +91,184 @@ class Limits:
     unregistered: int = UNREGISTERED_LIMIT
 
 
-class _Memo(Generic[Id]):
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[F]):
+    screened: Screened[F]
+    known: Known
+
+    def is_right(self, at: datetime) -> bool:
+        since, until = self.screened.screening.since, self.screened.screening.until
+        return (since is None or since <= at) and (until is None or at < until)
+
+
+class _Memo(Generic[F]):
     """Screenings by id, those of registered ids apart from the others."""
 
-    def __init__(self, registered: Mapping[Id, object], limits: Limits) -> None:
-        self._registered = registered
-        self._kept: dict[Id, Screening] = {}
-        self._strangers: dict[Id, Screening] = {}
+    def __init__(self, limits: Limits) -> None:
+        self._kept: dict[str, _Entry[F]] = {}
+        self._strangers: dict[str, _Entry[F]] = {}
         self._limits = limits
 
-    def at_hand(self, id: Id, at: datetime, foreign: bool) -> Screening | None:
-        screening = None if foreign else self._kept.get(id)
-        if screening is None:
-            screening = self._strangers.get(id)
-        return screening if screening is not None and _is_right(screening, at) else None
+    def at_hand(self, id: str, at: datetime, foreign: bool = False) -> Screened[F] | None:
+        entry = None if foreign else self._kept.get(id)
+        if entry is None:
+            entry = self._strangers.get(id)
+        return entry.screened if entry is not None and entry.is_right(at) else None
 
-    def keep(self, id: Id, screening: Screening, foreign: bool) -> None:
-        is_stranger = foreign or id not in self._registered
+    def keep(self, id: str, entry: _Entry[F]) -> None:
+        is_stranger = _is_stranger(entry.screened.facts)
         memo = self._strangers if is_stranger else self._kept
         if len(memo) >= (self._limits.unregistered if is_stranger else self._limits.registered):
             memo.pop(next(iter(memo)), None)
-        memo[id] = screening
+        memo[id] = entry
+
+    def drop(self, ids: Collection[str], entities: frozenset[str]) -> None:
+        for memo in (self._kept, self._strangers):
+            for id in ids:
+                memo.pop(id, None)
+            if entities:
+                old = [id for id, entry in memo.items() if not entities.isdisjoint(entry.known.reached)]
+                for id in old:
+                    del memo[id]
+
+    def clear(self) -> None:
+        self._kept.clear()
+        self._strangers.clear()
 
     def __len__(self) -> int:
         return len(self._kept) + len(self._strangers)
 
 
 class Screenings:
-    """The screenings made under one program, from one state of the data."""
+    """The screenings made under one program."""
 
-    def __init__(self, program: Program, world: World, limits: Limits | None = None) -> None:
+    def __init__(self, program: Program, dossiers: Dossiers, limits: Limits | None = None) -> None:
         self._program = program
-        self._world = world
-        self._accounts = _Memo(world.accounts, limits or Limits())
-        self._resources = _Memo(world.resources, limits or Limits())
+        self._dossiers = dossiers
+        self._accounts: _Memo[AccountFacts] = _Memo(limits or Limits())
+        self._resources: _Memo[ResourceFacts] = _Memo(limits or Limits())
 
-    def at_hand(self, request: AccessRequest) -> tuple[Screening, Screening] | None:
+    def at_hand(self, request: AccessRequest) -> tuple[Screened[AccountFacts], Screened[ResourceFacts]] | None:
         """Those of the account and of the resource, if both are memorised and right at the request's time."""
-        if request.inline is not None:
+        if request.inline is not None or self._dossiers.is_stale:
             return None
         account = self._accounts.at_hand(request.account, request.at, request.foreign)
-        resource = self._resources.at_hand(request.resource, request.at, False)
+        resource = self._resources.at_hand(request.resource, request.at)
         return None if account is None or resource is None else (account, resource)
 
-    async def screened(self, request: AccessRequest) -> tuple[Screening, Screening]:
-        """The same, made now where they are missing; a screening of inline facts is never kept."""
-        return self._account(request), self._resource(request)
+    async def screened(self, request: AccessRequest) -> tuple[Screened[AccountFacts], Screened[ResourceFacts]]:
+        """The same, made now where they are missing; a screening of inline facts is never kept.
 
-    def facts(self, request: AccessRequest) -> tuple[AccountFacts, ResourceFacts]:
-        """What the screenings are made from."""
-        return self._account_facts(request), self._world.resource_facts(request.resource)
+        Raises:
+            NotAvailable: nothing is known of the resource, and it cannot be read.
+        """
+        return await self._account(request), await self._resource(request)
+
+    def drop(self, touched: Touched) -> None:
+        """Forget what a change makes old."""
+        entities = frozenset(touched.get("entity", ()))
+        self._accounts.drop(touched.get("account", ()), entities)
+        self._resources.drop(touched.get("resource", ()), entities)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._accounts.clear()
+        self._resources.clear()
 
     def __len__(self) -> int:
         return len(self._accounts) + len(self._resources)
 
-    def _account(self, request: AccessRequest) -> Screening:
-        if request.inline is not None:
-            return screen(self._program, self._account_facts(request), request.at)
-        found = self._accounts.at_hand(request.account, request.at, request.foreign)
-        if found is None:
-            found = screen(self._program, self._account_facts(request), request.at)
-            self._accounts.keep(request.account, found, request.foreign)
+    async def _account(self, request: AccessRequest) -> Screened[AccountFacts]:
+        try:
+            if self._dossiers.is_stale:
+                return self._stale(request)
+            if request.inline is not None:
+                return await self._inline(request, request.inline)
+            found = self._accounts.at_hand(request.account, request.at, request.foreign)
+            return found or await self._made(request)
+        except Unreachable:
+            return self._stale(request)
+
+    async def _made(self, request: AccessRequest) -> Screened[AccountFacts]:
+        id = request.account
+        while True:
+            known = self._dossiers.stranger(id) if request.foreign else await self._known("account", id)
+            screened = await self._screen(known, request.at, _screened_account)
+            if self._dossiers.holds(known):  # else a change came in while it was fetched or screened
+                self._accounts.keep(id, _Entry(screened, known))
+                return screened
+
+    async def _resource(self, request: AccessRequest) -> Screened[ResourceFacts]:
+        found = self._resources.at_hand(request.resource, request.at)
+        while found is None:
+            try:
+                known = await self._known("resource", request.resource)
+            except Unreachable:
+                return await self._as_last_known(request)
+            screened = await self._screen(known, request.at, _screened_resource)
+            if self._dossiers.holds(known):
+                self._resources.keep(request.resource, _Entry(screened, known))
+                found = screened
         return found
 
-    def _resource(self, request: AccessRequest) -> Screening:
-        found = self._resources.at_hand(request.resource, request.at, False)
-        if found is None:
-            found = screen_resource(self._program, self._world.resource_facts(request.resource), request.at)
-            self._resources.keep(request.resource, found, False)
-        return found
+    async def _as_last_known(self, request: AccessRequest) -> Screened[ResourceFacts]:
+        known = self._dossiers.last_known(request.resource)
+        if known is None:
+            raise NotAvailable("the facts of the resource cannot be read now: ask again")
+        return await self._screen(known, request.at, _screened_resource)
 
-    def _account_facts(self, request: AccessRequest) -> AccountFacts:
-        facts = self._world.account_facts(request.account)
+    async def _inline(self, request: AccessRequest, inline: InlineFacts) -> Screened[AccountFacts]:
+        id = request.account
+        if inline.entity is not None:
+            known = await self._dossiers.with_entity(id, inline.entity)
+        else:
+            known = self._dossiers.stranger(id) if request.foreign else await self._known("account", id)
+        dated = known.at(request.at)
+        facts = cast(AccountFacts, dated.facts)
+        account = facts.account
         if request.foreign:
-            facts = AccountFacts(Account(request.account, registered=False), facts.graph)
-        return facts if request.inline is None else _with_inline(facts, request.inline)
+            account = Account(request.account, registered=False, entity=account.entity if inline.entity else None)
+        if inline.declared is not None:
+            account = replace(account, declared=inline.declared)
+        return _screened_account(self._program, replace(dated, facts=AccountFacts(account, facts.graph)), request.at)
+
+    def _stale(self, request: AccessRequest) -> Screened[AccountFacts]:
+        """Nothing is known of the account but its id."""
+        screened = _screened_account(self._program, self._dossiers.stranger(request.account).at(request.at), request.at)
+        return replace(screened, is_stale=True)
+
+    async def _known(self, kind: Kind, id: str) -> Known:
+        return self._dossiers.at_hand(kind, id) or await self._dossiers.fetched(kind, id)
+
+    async def _screen(
+        self, known: Known, at: datetime, make: "Callable[[Program, Dated, datetime], Screened[F]]"
+    ) -> Screened[F]:
+        if len(known.reached) > LARGE:
+            return await asyncio.to_thread(lambda: make(self._program, known.at(at), at))
+        return make(self._program, known.at(at), at)
 
 
-def _is_right(screening: Screening, at: datetime) -> bool:
-    since, until = screening.since, screening.until
-    return (since is None or since <= at) and (until is None or at < until)
+def _screened_account(program: Program, dated: Dated, at: datetime) -> Screened[AccountFacts]:
+    facts = cast(AccountFacts, dated.facts)
+    return Screened(_within(screen(program, facts, at), dated), facts)
 
 
-def _with_inline(facts: AccountFacts, inline: InlineFacts) -> AccountFacts:
-    """The facts with those that the caller gave in their place. An entity that no row describes is not known."""
-    account = facts.account
-    if inline.entity is not None:
-        account = replace(account, entity=inline.entity if inline.entity in facts.graph.entities else None)
-    if inline.declared is not None:
-        account = replace(account, declared=inline.declared)
-    return AccountFacts(account, facts.graph)
+def _screened_resource(program: Program, dated: Dated, at: datetime) -> Screened[ResourceFacts]:
+    facts = cast(ResourceFacts, dated.facts)
+    return Screened(_within(screen_resource(program, facts, at), dated), facts)
+
+
+def _within(screening: Screening, dated: Dated) -> Screening:
+    """The screening, right no longer than its facts are."""
+    if dated.since is None and dated.until is None:
+        return screening
+    since = max((date for date in (screening.since, dated.since) if date is not None), default=None)
+    until = min((date for date in (screening.until, dated.until) if date is not None), default=None)
+    return replace(screening, since=since, until=until)
+
+
+def _is_stranger(facts: AccountFacts | ResourceFacts) -> bool:
+    """Whether nothing is recorded under this id, so that anyone could make up more of its kind."""
+    if isinstance(facts, AccountFacts):
+        return not facts.account.registered
+    return not facts.resource.tags and facts.resource.provider is None

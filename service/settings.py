@@ -2,10 +2,11 @@
 
 import ipaddress
 import os
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Permission = Literal["time", "facts", "explain"]
@@ -18,11 +19,45 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CORDON_", frozen=True, extra="ignore")
 
-    data: Path
+    data: Path | None = None
     """Directory of data to serve."""
+    database: str | None = None
+    """URL of the database to serve, in place of a directory: `sqlite:///cordon.db` or `postgresql://…`."""
+    ruleset: str | None = None
+    """Id of the rule set of the database that decides; None: the only one that no other includes."""
+    redis: str | None = None
+    """URL of the Redis that workers share facts by: `redis://…`, `unix://…`, `sentinel://…`, `cluster://…`."""
+    redis_namespace: str = "cordon"
+    """What the names of everything in Redis begin with."""
+    facts_ttl_seconds: Annotated[int, Field(ge=1, le=86_400)] = 3600
+    """How long facts stay in Redis."""
+    max_staleness_seconds: Annotated[float, Field(ge=1, le=3600)] = 10
+    """A worker that could not confirm its facts for so long takes accounts as unknown."""
+    keys: Literal["required", "none"] | None = None
+    """Whether callers need a key; None: where a database is served."""
+    approvals_required: Annotated[int, Field(ge=0, le=20)] = 1
+    """How many others must approve a draft of a rule set."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """0 takes any free one."""
+    oidc_issuer: str | None = None
+    """URL of the issuer whose tokens count for people, as its tokens name it."""
+    oidc_audience: str | None = None
+    """What its tokens must be meant for."""
+    oidc_roles_claim: str | None = None
+    """The claim of a token that holds roles; None: roles are given by the admin API."""
+    audit_key: Path | None = None
+    """The key (PEM, Ed25519) that signs how far the audit trail has come; None: beside an SQLite file, else none."""
+    audit_heads: Path | None = None
+    """File to which those signatures are exported; None: beside an SQLite file, else none."""
+    decision_log: Path | None = None
+    """Directory of the decision log; None: beside an SQLite file, else none."""
+    decision_log_required: bool = False
+    """An answer waits for its record, and is refused without."""
+    decision_log_addresses: Literal["masked", "full", "none"] = "masked"
+    """How much of an address is recorded."""
+    decision_log_days: Annotated[int, Field(ge=0)] = 90
+    """How long decisions are kept; 0: for ever."""
     geo: Annotated[tuple[Path, ...], NoDecode] = ()
     """Address databases beside the embedded one; in the variable, separated as in PATH."""
     caller_may: Annotated[frozenset[Permission] | None, NoDecode] = None
@@ -53,6 +88,31 @@ class Settings(BaseSettings):
     @classmethod
     def _without_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.data is None) == (self.database is None):
+            raise ValueError("give a directory (`data`) or a database (`database`), and not both")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_issuer(self) -> Self:
+        if (self.oidc_issuer is None) != (self.oidc_audience is None):
+            raise ValueError("an issuer needs an audience, and an audience an issuer")
+        return self
+
+    @property
+    def decision_log_directory(self) -> Path | None:
+        """Where decisions are recorded; None: nowhere."""
+        if self.decision_log is not None or self.database is None:
+            return self.decision_log
+        file = re.fullmatch(r"sqlite:///([^?]+)(?:[?].*)?", self.database)
+        return Path(f"{file[1]}.decisions") if file else None
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether callers need a key."""
+        return self.keys == "required" if self.keys is not None else self.database is not None
 
     @property
     def permissions(self) -> frozenset[Permission]:

@@ -48,6 +48,16 @@ class Readiness(TypedDict):
     ruleset: NotRequired[RuleSetState]
     sources: NotRequired[list[SourceAge]]
     refused: RefusedState | None
+    notices: NotRequired[list[str]]
+
+
+Notices = Callable[[], tuple[str, ...]]
+"""What people who run the service should know of its state, in words; none if all is as it should be."""
+
+
+def no_notices() -> tuple[str, ...]:
+    """All is as it should be."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,13 @@ class Status:
 
     programs: Programs
     clock: Callable[[], datetime]
+    notices: Notices = no_notices
 
     def readiness(self) -> Readiness:
         """Ready once rules and address data are loaded; a refused change never makes it unready."""
         state: Readiness = {"ready": self.programs.is_ready, "refused": _refused(self.programs.refusal)}
+        if notices := self.notices():
+            state["notices"] = list(notices)
         if not self.programs.is_ready:
             return state
         snapshot, now = self.programs.current, self.clock()

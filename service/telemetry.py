@@ -92,10 +92,14 @@ class Telemetry:
         """Report the data that is in force."""
         self._published.inc()
         self._is_refused.set(0)
+        self.restated(snapshot)
+        ruleset, revision = snapshot.ruleset, snapshot.world.revision
+        self._log.info("data in force", revision=revision, ruleset=ruleset.id, rules=ruleset.revision)
+
+    def restated(self, snapshot: Snapshot) -> None:
+        """Report the sources of the data that is in force."""
         for source in snapshot.sources:
             self._ages.labels(source.name).set_function(partial(self._age, source.dated))
-        revision = snapshot.world.revision
-        self._log.info("data in force", revision=revision, ruleset=snapshot.ruleset.id, rules=snapshot.ruleset.revision)
 
     def refused(self, refusal: Refusal) -> None:
         """Report data that is not put in force."""
@@ -105,6 +109,14 @@ class Telemetry:
             self._log.error("data refused", fault=str(fault))
         if refusal.reason or len(refusal.faults) > FAULTS_LOGGED:
             self._log.error("data refused", faults=len(refusal.faults), reason=refusal.reason)
+
+    def draft_suspended(self, draft: str, notice: str) -> None:
+        """Report a scheduled publication that did not happen."""
+        self._log.warning("publication suspended", draft=draft, notice=notice)
+
+    def work_failed(self, work: str, error: Exception) -> None:
+        """Report a failure of what is done beside the requests."""
+        self._log.error("work failed", work=work, exc_info=error)
 
     def addresses_refused(self, problems: Sequence[str]) -> None:
         """Report address databases that were replaced by what cannot be used."""

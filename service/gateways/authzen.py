@@ -13,18 +13,28 @@ from urllib.parse import parse_qs
 
 from rules.traces import Explanation
 from service.decide import AccessRequest, Answer
-from service.errors import BadRequest, NotAllowed, RequestFault, ServiceError, TooLarge, problem_of
+from service.errors import BadRequest, NotAllowed, RequestFault, ServiceError, TooLarge, headers_of, problem_of
 from service.gateways.authzen_answers import evaluation_answer, faulty_item
 from service.gateways.authzen_models import Evaluation, EvaluationAnswer, Evaluations, FaultyItem
 from service.gateways.authzen_requests import (
     Caller,
+    Permission,
     Permissions,
     access_request,
     read_evaluation,
     read_evaluations,
     read_item,
 )
-from service.gateways.wire import Disconnected, Receive, Scope, Send, read_json_body, send_json, send_json_and_close
+from service.gateways.wire import (
+    Disconnected,
+    Receive,
+    Scope,
+    Send,
+    header,
+    read_json_body,
+    send_json,
+    send_json_and_close,
+)
 
 EVALUATION_PATH = "/access/v1/evaluation"
 EVALUATIONS_PATH = "/access/v1/evaluations"
@@ -44,11 +54,23 @@ class Decides(Protocol):
     async def explain(self, request: AccessRequest) -> tuple[Answer, Explanation]: ...
 
 
+class Callers(Protocol):
+    """Knows who may ask, and what."""
+
+    def identify(
+        self, authorization: bytes | None, api_key: bytes | None, *, peer: str, now: datetime
+    ) -> frozenset[Permission]:
+        """What the bearer of these headers may ask.
+
+        Raises:
+            ServiceError: nothing.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What callers may ask for."""
+    """How much callers may ask for at a time."""
 
-    may: Permissions
     body_limit_bytes: int
     evaluations_limit: int
     explanations_limit: int
@@ -70,6 +92,7 @@ class AuthZen:
     """The endpoints, as ASGI applications."""
 
     decider: Decides
+    callers: Callers
     terms: Terms
     clock: Callable[[], datetime]
     count_fault: Callable[[int], None]
@@ -85,14 +108,21 @@ class AuthZen:
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send, act: _Act) -> None:
         try:
+            now = self.clock()
+            may = self._identify(scope, now)
             body = await read_json_body(scope, receive, self.terms.body_limit_bytes)
-            explain = self._wants_trace(scope["query_string"])
-            content = await act(_Call(Caller(self.terms.may, self.clock()), body, explain))
+            explain = _wants_trace(scope["query_string"], may)
+            content = await act(_Call(Caller(may, now, explain), body, explain))
             await send_json(send, 200, content)
         except ServiceError as error:
             await self._refuse(error, receive, send)
         except Disconnected:
             return
+
+    def _identify(self, scope: Scope, now: datetime) -> Permissions:
+        client = scope.get("client")
+        peer = client[0] if client else ""
+        return self.callers.identify(header(scope, b"authorization"), header(scope, b"x-api-key"), peer=peer, now=now)
 
     async def _refuse(self, error: ServiceError, receive: Receive, send: Send) -> None:
         status, document = problem_of(error)
@@ -100,7 +130,7 @@ class AuthZen:
         if isinstance(error, TooLarge) and error.is_unread:
             await send_json_and_close(receive, send, status=status, content=document)
         else:
-            await send_json(send, status, document)
+            await send_json(send, status, document, headers_of(error))
 
     async def _single(self, call: _Call) -> Mapping[str, Any]:
         return await self._answer(read_evaluation(call.body), call)
@@ -146,15 +176,16 @@ class AuthZen:
         answer, explanation = await self.decider.explain(request)
         return evaluation_answer(answer, explanation)
 
-    def _wants_trace(self, query: bytes) -> bool:
-        if not query:
-            return False
-        wanted = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("explain", ["false"])
-        if not set(wanted) <= {"true", "false"}:
-            raise BadRequest("`explain` is neither `true` nor `false`")
-        if "true" in wanted and "explain" not in self.terms.may:
-            raise NotAllowed("this caller may not ask for an explanation")
-        return "true" in wanted
+
+def _wants_trace(query: bytes, may: Permissions) -> bool:
+    if not query:
+        return False
+    wanted = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("explain", ["false"])
+    if not set(wanted) <= {"true", "false"}:
+        raise BadRequest("`explain` is neither `true` nor `false`")
+    if "true" in wanted and "explain" not in may:
+        raise NotAllowed("this caller may not ask for an explanation")
+    return "true" in wanted
 
 
 def configuration(base_url: str) -> dict[str, str]:

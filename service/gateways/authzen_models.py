@@ -24,6 +24,8 @@ MOMENT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.
 """As `rules.times` reads it. Only described: the reader says better what is wrong with a time that is none."""
 TIME_SCHEMA: JsonDict = {"format": "date-time", "pattern": MOMENT_PATTERN}
 TIME = "Decide as of then (RFC 3339, offset); only where allowed."
+KNOWN_AT = "Explain from what was recorded then, by the rules in force then; with `explain=true`, only where allowed."
+AT_LEAST = "The position that a write was answered with: decide from data that has seen it, or not at all."
 
 
 class SubjectProperties(TypedDict):
@@ -61,6 +63,8 @@ class Context(TypedDict):
 
     ip: NotRequired[Annotated[str, Field(description="The client's address. One that is none is an unknown address.")]]
     time: NotRequired[Annotated[str, Field(description=TIME, json_schema_extra=TIME_SCHEMA)]]
+    known_at: NotRequired[Annotated[str, Field(description=KNOWN_AT, json_schema_extra=TIME_SCHEMA)]]
+    at_least: NotRequired[Annotated[str, Field(description=AT_LEAST, max_length=100)]]
     activity: NotRequired[
         Annotated[
             dict[ActivityCount, dict[str, Annotated[int, Field(ge=0)]]],

@@ -26,7 +26,8 @@ ADDRESS_LIMIT = 256
 FAULTS_SHOWN = 20
 _FAULTY_NAME = "[key]"
 
-Permissions: TypeAlias = frozenset[Literal["time", "facts", "explain"]]
+Permission: TypeAlias = Literal["time", "facts", "explain"]
+Permissions: TypeAlias = frozenset[Permission]
 
 T = TypeVar("T")
 
@@ -41,6 +42,8 @@ class Caller:
 
     may: Permissions
     now: datetime
+    is_told_why: bool = False
+    """It asks for explanations."""
 
 
 def read_evaluation(body: bytes) -> Evaluation:
@@ -94,6 +97,8 @@ def access_request(evaluation: Evaluation, caller: Caller) -> AccessRequest:
         inline=_inline(subject.get("properties"), caller),
         activity=_activity(context, caller),
         asked_at=caller.now,
+        at_least=context.get("at_least"),
+        known_at=_known_at(context, caller),
     )
 
 
@@ -106,12 +111,25 @@ def _time(context: Context, caller: Caller) -> datetime:
     if "time" not in context:
         return caller.now
     _require("time", caller, "`context.time`")
+    return _instant("/context/time", context["time"])
+
+
+def _known_at(context: Context, caller: Caller) -> datetime | None:
+    if "known_at" not in context:
+        return None
+    _require("time", caller, "`context.known_at`")
+    if not caller.is_told_why:
+        raise _fault("/context/known_at", "decisions are made from what is known now: ask with `explain=true`")
+    return _instant("/context/known_at", context["known_at"])
+
+
+def _instant(at: str, text: str) -> datetime:
     try:
-        if len(context["time"]) <= _DATE_LENGTH:
-            raise ValueError(f"`{context['time']}` is not a time: write `2026-01-31T12:00:00Z`")
-        return parse_instant(context["time"])
+        if len(text) <= _DATE_LENGTH:
+            raise ValueError(f"`{text}` is not a time: write `2026-01-31T12:00:00Z`")
+        return parse_instant(text)
     except ValueError as error:
-        raise _fault("/context/time", str(error)) from None
+        raise _fault(at, str(error)) from None
 
 
 def _inline(properties: SubjectProperties | None, caller: Caller) -> InlineFacts | None:

@@ -77,10 +77,13 @@ async def _rest_of_body(message: MutableMapping[str, Any], receive: Receive, lim
         message = await receive()
 
 
-async def send_json(send: Send, status: int, content: Mapping[str, object]) -> None:
+async def send_json(
+    send: Send, status: int, content: Mapping[str, object], headers: Mapping[str, str] | None = None
+) -> None:
     """Answer with a JSON document; with a problem document if the status says so."""
     body = to_json(content, inf_nan_mode="null")
-    await send(_start(status, body))
+    more = [(name.lower().encode(), value.encode()) for name, value in headers.items()] if headers else ()
+    await send(_start(status, body, *more))
     await send({"type": "http.response.body", "body": body})
 
 

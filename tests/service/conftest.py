@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import Service, assemble
+from service.app import assemble
 from service.locations import Locations, open_locations
+from service.parts import Service
 from service.settings import Permission, Settings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -101,11 +102,13 @@ class Asker:
     """Speaks HTTP with the application, in the same process."""
 
     service: Service
+    run: Callable[[Coroutine[Any, Any, httpx.Response]], httpx.Response] = asyncio.run
+    """On which event loop."""
 
     def send(
         self, method: str, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
-        return asyncio.run(
+        return self.run(
             self._send(httpx.Request(method, f"http://cordon.test{path}", content=content, headers=headers))
         )
 

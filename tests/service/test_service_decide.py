@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rules.facts import AccountId, EntityId, ResourceId
 from rules.geography import Jurisdiction
 from service.decide import AccessRequest, Answer, Decider, InlineFacts, Snapshot
+from service.directory_facts import DirectoryWorld, NoHistory
 from service.programs import snapshot_of
 from service.storage.directory import load_directory
 from tests.service.conftest import NOW, WORLD, Asker, embedded, write_world
@@ -50,7 +51,7 @@ def test_what_is_remembered_decides_like_what_is_made_anew(asker: Asker, request
 
 def snapshot(directory: Path, default: str) -> Snapshot:
     changes = {"policy.yaml": WORLD["policy.yaml"].replace("default: allow", f"default: {default}")}
-    return snapshot_of(load_directory(write_world(directory, changes)), NOW, ())
+    return snapshot_of(DirectoryWorld(load_directory(write_world(directory, changes)), NOW), ())
 
 
 @dataclass
@@ -79,7 +80,7 @@ class Recorded:
 def test_a_request_reads_the_program_once_and_is_recorded_once(tmp_path: Path) -> None:
     programs = RestlessPrograms([snapshot(tmp_path / "a", "deny"), snapshot(tmp_path / "b", "allow")])
     recorded = Recorded()
-    decider = Decider(programs, embedded(), recorded, lambda: "one")
+    decider = Decider(programs, embedded(), recorded, lambda: "one", NoHistory())
     request = AccessRequest(AccountId("acct-near"), ResourceId("tool"), NOW, "8.8.8.8")
     answer, explanation = asyncio.run(decider.explain(request))
     assert programs.reads == 1

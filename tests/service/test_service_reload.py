@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from service.directory_facts import DirectoryWorld
+from service.parts import look_at_addresses
 from service.programs import Programs
 from service.storage.directory import World, load_directory
 from service.telemetry import Telemetry
@@ -99,13 +101,13 @@ class RestlessSource:
     """A directory that changes while it is read, as often as `changes` says."""
 
     def __init__(self, world: World, changes: int) -> None:
-        self.world = world
+        self.world = DirectoryWorld(world, NOW)
         self.stamps: Iterator[int] = iter([*range(changes * 2), *[changes * 2] * 10])
 
     def stamp(self) -> object:
         return next(self.stamps)
 
-    def load(self) -> World:
+    def load(self) -> DirectoryWorld:
         return self.world
 
 
@@ -115,7 +117,7 @@ class BrokenSource:
     def stamp(self) -> object:
         return 1
 
-    def load(self) -> World:
+    def load(self) -> DirectoryWorld:
         raise MemoryError("no memory left")
 
 
@@ -146,7 +148,7 @@ def test_a_replaced_address_database_is_in_force_and_one_that_cannot_be_used_is_
         new.write_bytes(b"no database") if records is None else write_database(new, "flat", records)
         new.replace(path)
         for _ in range(2):
-            asyncio.run(live.service.watch.look_at_addresses())
+            asyncio.run(look_at_addresses(live.service.programs, live.service.locations, live.service.telemetry))
         answer = live.post("/access/v1/evaluation?explain=true", question()).json()["context"]
         claims.append(answer["trace"]["address"]["claims"]["geo"])
         revisions.append({source["name"]: source["revision"] for source in answer["data"]}["geo"])

@@ -10,6 +10,7 @@ import pytest
 from rules.compile import compile_ruleset
 from rules.facts import AccountId, EntityId, ResourceId
 from service.decide import AccessRequest, InlineFacts
+from service.directory_facts import DirectoryDossiers
 from service.screenings import Limits, Screenings
 from service.storage.directory import load_directory
 from tests.service.conftest import NOW, write_world
@@ -21,7 +22,7 @@ REQUEST = AccessRequest(AccountId("acct-half"), ResourceId("tool"), NOW)
 def screenings(tmp_path: Path) -> Screenings:
     interests = "owner,subject,share,start,end\nfar,half,50%,2026-01-01,2027-01-01\n"
     world = load_directory(write_world(tmp_path, {"interests.csv": interests}))
-    return Screenings(compile_ruleset(world.ruleset), world, Limits(registered=2, unregistered=2))
+    return Screenings(compile_ruleset(world.ruleset), DirectoryDossiers(world), Limits(registered=2, unregistered=2))
 
 
 def screen(screenings: Screenings, request: AccessRequest) -> None:
@@ -65,8 +66,8 @@ def test_a_foreign_subject_never_meets_a_registered_account(screenings: Screenin
     screen(screenings, REQUEST)
     foreign = replace(REQUEST, foreign=True)
     assert screenings.at_hand(foreign) is None
-    account, _ = screenings.facts(foreign)
-    assert not account.account.registered
+    account, _ = asyncio.run(screenings.screened(foreign))
+    assert not account.facts.account.registered
 
 
 def test_the_screening_made_first_goes_first(screenings: Screenings) -> None:

@@ -166,9 +166,9 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         "PUBLIC_URL": "u/",
     }.items():
         monkeypatch.setenv(f"CORDON_{name}", value)
-    settings = Settings()  # type: ignore[call-arg]
+    settings = Settings()
     assert (settings.data, settings.port, settings.geo) == (Path("d"), 9, (Path("a"), Path("b")))
     assert settings.permissions == {"time", "explain"}
     assert settings.public_url == "u"
     monkeypatch.setenv("CORDON_CALLER_MAY", "")
-    assert Settings().permissions == frozenset()  # type: ignore[call-arg]
+    assert Settings().permissions == frozenset()

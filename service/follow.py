@@ -1,0 +1,186 @@
+"""Follows the changes of the record: each is soon in force here after its commit, or facts are said to be stale.
+
+The database is asked several times a second, and at once on a hint. What was true when a poll began is confirmed from
+the moment before its query, once all that it makes old is dropped. Staleness is measured by a clock that never steps.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from service.changelog import ChangeLog
+from service.errors import BadRequest, NotCaughtUp
+from service.screenings import Touched
+from service.storage.changes import Change, Page, changes_after
+from service.storage.database import Database, Position
+
+POLL_SECONDS = 0.25
+SILENCE_SECONDS = 2.0
+REACH_SECONDS = 1.0
+"""How long a request waits for the data that it asks for."""
+
+BEGINNING = Position("", 0)
+
+
+class Listener(Protocol):
+    """Puts changes in force."""
+
+    def drop(self, touched: Touched) -> None:
+        """Forget what they make old. On the event loop."""
+
+    def drop_everything(self) -> None: ...
+
+    async def take_up(self, touched: Touched) -> None:
+        """Put new rule sets and keys in force."""
+
+    def confirmed(self) -> None:
+        """All that was found is in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What time it is, and what no change of the clock moves."""
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+class Follower:
+    """How far this process has followed the record."""
+
+    def __init__(self, database: Database, clocks: Clocks, max_staleness: float, threads: Executor) -> None:
+        """`max_staleness`: seconds. `threads` reads the database for nobody else, so that no one holds it up."""
+        self._database = database
+        self._clocks = clocks
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._max_staleness = max_staleness
+        self._threads = threads
+        self._confirmed = float("-inf")
+        self._hinted = asyncio.Event()
+        self._moved = asyncio.Condition()
+        self._polling = asyncio.Lock()
+        self.changes = ChangeLog("", 0)
+        self.facts = BEGINNING
+        """The last change that no fact here is older than; rules and keys may still be on their way."""
+        self.position = BEGINNING
+        """The last change that is in force here, whatever it changed."""
+        self.confirmed_at: datetime | None = None
+        """When nothing newer was known to be missing; None before the first time."""
+        self.started_at = clocks.now()
+        self.failure = ""
+        """Why the last poll failed; empty if it did not."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it has been too long since the record could be confirmed."""
+        return self._clocks.monotonic() - self._confirmed > self._max_staleness
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the database has said nothing for so long that waiting for it helps nobody."""
+        return self._clocks.monotonic() - self._confirmed > SILENCE_SECONDS
+
+    def hint(self) -> None:
+        """Have the database asked at once: something may have changed. From any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            with suppress(RuntimeError):  # it was closed meanwhile
+                self._loop.call_soon_threadsafe(self._hinted.set)
+
+    async def run(self, listener: Listener) -> None:
+        """Poll until cancelled; whatever fails is tried again."""
+        self._loop = asyncio.get_running_loop()
+        while True:
+            await self.poll(listener)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._hinted.wait()
+            self._hinted.clear()
+
+    async def poll(self, listener: Listener) -> bool:
+        """Put in force what has changed; False if that could not be found out."""
+        async with self._polling:
+            began, began_at = self._clocks.monotonic(), self._clocks.now()
+            try:
+                page = await asyncio.get_running_loop().run_in_executor(self._threads, self._read)
+                self._forget(page, listener)
+                self._confirmed, self.confirmed_at = began, began_at
+                await self._take_up(page, listener)
+            except Exception as error:  # whatever it is, following goes on, and staleness says the rest
+                self.failure = str(error) or type(error).__name__
+                return False
+            self.failure = ""
+            listener.confirmed()
+        async with self._moved:
+            self._moved.notify_all()
+        return True
+
+    def _read(self) -> Page:
+        with self._database.reading() as connection:
+            return changes_after(connection, self.position)
+
+    def _forget(self, page: Page, listener: Listener) -> None:
+        """From here on nothing is used that these changes make old."""
+        if page.is_anew:
+            self.changes = ChangeLog(page.position.epoch, page.since)
+        self._note(page)
+        touched = _touched(page.changes)
+        if page.is_anew or "everything" in touched:
+            listener.drop_everything()
+        elif touched:
+            listener.drop(touched)
+        self.facts = page.position
+
+    async def _take_up(self, page: Page, listener: Listener) -> None:
+        """Put in force what is new; the position moves when that is done, and not before."""
+        touched = {"ruleset": {""}, "key": {""}} if page.is_anew else _touched(page.changes)
+        if touched:
+            await listener.take_up(touched)
+        self.position = page.position
+
+    def _note(self, page: Page) -> None:
+        """Tell the log of changes, those without a trace too."""
+        by_seq: dict[int, list[tuple[str, str]]] = {}
+        for change in page.changes:
+            by_seq.setdefault(change.seq, []).append((change.subject, change.id))
+        for seq, ids in by_seq.items():
+            self.changes.apply(seq, ids)
+        self.changes.apply(page.position.seq, ())
+
+    async def reach(self, token: str) -> None:
+        """Wait until the change of this token is in force here.
+
+        Raises:
+            BadRequest: it is no token of this database.
+            NotCaughtUp: it is not in force in time.
+        """
+        wanted = self._wanted(token)
+        if self._has_reached(wanted):
+            return
+        self.hint()
+        try:
+            async with asyncio.timeout(REACH_SECONDS), self._moved:
+                await self._moved.wait_for(lambda: self._has_reached(wanted))
+        except TimeoutError:
+            raise NotCaughtUp(f"the data here has not reached `{token}` yet: ask again") from None
+
+    def _has_reached(self, wanted: Position) -> bool:
+        return self.position.epoch == wanted.epoch and self.position.seq >= wanted.seq
+
+    def _wanted(self, token: str) -> Position:
+        epoch, _, number = token.rpartition(".")
+        if not number.isascii() or not number.isdigit() or len(number) > 18:
+            raise BadRequest(f"`{token}` is not a position: give what a write answered with")
+        if epoch != self.facts.epoch:
+            raise NotCaughtUp(f"`{token}` is a position of another database, or of a time before a restore")
+        return Position(epoch, int(number))
+
+
+def _touched(changes: Iterable[Change]) -> dict[str, set[str]]:
+    touched: dict[str, set[str]] = {}
+    for change in changes:
+        touched.setdefault(change.subject, set()).add(change.id)
+    return touched

@@ -1,0 +1,192 @@
+"""What every service is joined from and with, whatever its data: `app_directory` and `app_record` bring the rest."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias, TypeVar
+
+from service.collectors import LogCollector
+from service.decide import Answer, Decider, History, Recorder, SourceState
+from service.decision_log.recorder import DecisionLog
+from service.decision_log.writer import Options
+from service.front import Front
+from service.gateways.authzen import EVALUATION_PATH, EVALUATIONS_PATH, AuthZen, Callers, Terms
+from service.gateways.wire import AsgiApp
+from service.locations import InvalidDatabases, Locations
+from service.programs import Programs
+from service.recording import Recording
+from service.settings import Settings
+from service.status import Notices, Status, no_notices
+from service.telemetry import Telemetry
+
+Lifespan: TypeAlias = Callable[[object], AbstractAsyncContextManager[None]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service over a directory and one over a database do not share."""
+
+    programs: Programs
+    history: History
+    callers: Callers
+    recorder: Recorder
+    lifespan: Lifespan
+    notices: Notices = no_notices
+    others: Mapping[str, AsgiApp] = field(default_factory=dict)
+    """Applications of their own, by the beginning of their paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every service has, whatever its data."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    locations: Locations
+    telemetry: Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything that runs, joined."""
+
+    app: Front
+    programs: Programs
+    decider: Decider
+    telemetry: Telemetry
+    locations: Locations
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """What decides without a server, from the data as it is now."""
+
+    decider: Decider
+    prepare: Callable[[], Awaitable[object]] | None = None
+    """What must be done first, on the same event loop."""
+
+    def run(self, ask: Callable[[Decider], Coroutine[object, object, T]]) -> T:
+        """The answer to one question."""
+
+        async def asked() -> T:
+            if self.prepare is not None:
+                await self.prepare()
+            return await ask(self.decider)
+
+        return asyncio.run(asked())
+
+
+def join(around: Surroundings, parts: Parts, log: DecisionLog | None) -> Service:
+    """The service over these parts."""
+    # Imported late: the framework takes half a second, and the command line decides without it.
+    from service.api import Endpoints, make_api
+
+    settings, telemetry, clock = around.settings, around.telemetry, around.clock
+    decider = Decider(parts.programs, around.locations, parts.recorder, around.new_id, parts.history)
+    terms = Terms(settings.body_limit_bytes, settings.evaluations_limit, settings.explanations_limit)
+    authzen = AuthZen(decider, parts.callers, terms, clock, telemetry.faulted)
+    status = Status(parts.programs, clock, parts.notices)
+    endpoints = Endpoints(authzen, status, telemetry.exposition, settings.public_url)
+    api = make_api(endpoints, with_log(parts.lifespan, log))
+    hot = {EVALUATION_PATH: authzen.evaluation, EVALUATIONS_PATH: authzen.evaluations}
+    front = Front(api, hot, telemetry.failed, parts.others)
+    return Service(front, parts.programs, decider, telemetry, around.locations)
+
+
+def make_log(around: Surroundings) -> DecisionLog | None:
+    """Where decisions are recorded; None: nowhere."""
+    settings = around.settings
+    directory = settings.decision_log_directory
+    if directory is None:
+        return None
+    options = Options(
+        directory=directory,
+        worker=f"{socket.gethostname()}-{os.getpid()}",
+        required=settings.decision_log_required,
+        addresses=settings.decision_log_addresses,
+        days=settings.decision_log_days or None,
+    )
+    log = DecisionLog(options, around.clock)
+    around.telemetry.registry.register(LogCollector(lambda: log.state))
+    return log
+
+
+def recorder_of(telemetry: Telemetry, log: DecisionLog | None) -> Recorder:
+    """What is told of every decision."""
+    return telemetry if log is None else Recording(telemetry, log)
+
+
+def log_notices(log: DecisionLog | None) -> Iterator[str]:
+    """What is not as it should be with the decision log."""
+    if log is None:
+        return
+    state = log.state
+    if state.error:
+        yield f"decisions cannot be recorded: {state.error}"
+    if state.keeping_error:
+        yield f"the decision log cannot be kept in order: {state.keeping_error}"
+
+
+def with_log(lifespan: Lifespan, log: DecisionLog | None) -> Lifespan:
+    """The same, with the log written meanwhile, and to its end afterwards."""
+    if log is None:
+        return lifespan
+
+    @asynccontextmanager
+    async def logging(app: object) -> AsyncIterator[None]:
+        await asyncio.to_thread(log.start)
+        try:
+            async with lifespan(app):
+                yield
+        finally:
+            await asyncio.to_thread(log.close)
+
+    return logging
+
+
+def address_sources(locations: Locations) -> tuple[SourceState, ...]:
+    """The address databases as decisions name them."""
+    return tuple(SourceState(source.name, source.revision, source.built) for source in locations.sources)
+
+
+async def look_at_addresses(programs: Programs, locations: Locations, telemetry: Telemetry) -> None:
+    """Take up address databases that were replaced; a file that cannot be used is reported once, and not used."""
+    try:
+        if await asyncio.to_thread(locations.reload):
+            programs.restate_sources()
+            telemetry.restated(programs.current)
+    except InvalidDatabases as invalid:
+        telemetry.addresses_refused(invalid.problems)
+
+
+@asynccontextmanager
+async def running(*work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Do all of it meanwhile, and end it afterwards."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+class Unrecorded:
+    """Keeps no record of decisions."""
+
+    def decided(self, answer: Answer) -> None:
+        """Do nothing."""
+
+
+def random_id() -> str:
+    """An id that no other decision has."""
+    return secrets.token_hex(16)
