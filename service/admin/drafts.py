@@ -101,6 +101,8 @@ def read_draft(id: DraftPath, call: Reading) -> Response:
 def edit_draft(id: DraftPath, body: DraftBody, call: Editing) -> Response:
     """Write another text. Approvals of the former one count no more. With the revision in force as base: rebase."""
     with _changing(call, id) as (change, draft):
+        if "base" in body.model_fields_set:
+            drafts.require_base(change.connection, draft.ruleset, body.base)
         content = Content(
             text=body.text,
             form=draft.form if body.form is None else body.form,

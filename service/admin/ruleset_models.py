@@ -62,7 +62,7 @@ class DraftBody(Document):
     title: Text | None = None
     """What is left out stays."""
     base: Revision | None = None
-    """To rebase: the revision that is published. What is left out stays."""
+    """To rebase: the revision that is published, and no other. What is left out stays."""
 
 
 class ApprovalBody(Document):
@@ -94,7 +94,7 @@ class EmergencyBody(ReasonBody):
 
     text: DocumentText
     form: Form = "yaml"
-    despite_cases: bool = False
+    despite_cases: Annotated[bool, Field(strict=True)] = False
     """Publish even if attached cases fail."""
 
 
@@ -129,6 +129,8 @@ class PublicationView(TypedDict):
 
     number: int
     revision: str
+    program_revision: str
+    """What decisions named from then on, until it or something that it includes was published."""
     kind: Literal["approved", "scheduled", "rollback", "break_glass", "import"]
     at: str
     actor: str
@@ -146,7 +148,7 @@ class RuleSetView(TypedDict):
     program_revision: str | None
     """What decisions name: of that document with all that it includes."""
     break_glass: bool
-    """Nobody approved what is in force."""
+    """What is in force was put there by break-glass, or nobody ever approved it."""
     publication: PublicationView | None
 
 
@@ -166,6 +168,9 @@ class RevisionText(TypedDict):
 
     ruleset: str
     revision: str
+    """Of the document, whichever was asked for."""
+    program_revision: str | None
+    """The revision that was asked for, if it is one that decisions name."""
     form: Form
     text: str
 

@@ -102,7 +102,7 @@ def published_view(published: Published) -> PublishedView:
         ruleset=publication.document.ruleset,
         revision=publication.document.revision,
         program_revision=published.verdict.program_revision,
-        break_glass=publication.kind == "break_glass",
+        break_glass=published.is_by_break_glass,
         publication=published.number,
         replaced=published.replaced,
         cases=_cases(published.verdict),
@@ -110,11 +110,12 @@ def published_view(published: Published) -> PublishedView:
     )
 
 
-def publication_view(row: Row[Any]) -> PublicationView:
-    """One publication, from the table."""
+def publication_view(row: Row[Any], program_revision: str) -> PublicationView:
+    """One publication, from the table, with what decisions named then."""
     return PublicationView(
         number=row.number,
         revision=row.revision,
+        program_revision=program_revision,
         kind=row.kind,
         at=shown(moment_of(row.at)),
         actor=row.actor,

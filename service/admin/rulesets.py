@@ -1,6 +1,6 @@
 """Endpoints of rule sets: what is in force, what was, and the two ways past a draft: rollback and break-glass."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import structlog
@@ -15,6 +15,7 @@ from service.admin.ruleset_models import (
     DiffView,
     EmergencyBody,
     PublicationPage,
+    PublicationView,
     PublishedView,
     Revision,
     RevisionPage,
@@ -30,6 +31,7 @@ from service.admin.ruleset_models import (
 from service.admin.ruleset_views import publication_view, published_view, tagged
 from service.errors import BadRequest, NotFound
 from service.publishing.checks import program_revisions, question_of, verdict_on
+from service.publishing.past_programs import find_revision, program_revisions_at
 from service.publishing.publications import Emergency, Published, break_glass, roll_back
 from service.storage import rulesets
 from service.storage.database import moment_of
@@ -56,7 +58,8 @@ def list_rulesets(call: Reading, filters: Annotated[RuleSetFilters, Query()]) ->
     with call.admin.database.reading() as connection:
         rows = rulesets.listed(connection, wanted)
         programs = program_revisions(published_documents(connection), [row.ruleset for row in rows])
-    views = [_view(row.ruleset, row, programs) for row in rows]
+        publications = _publications(connection, rows)
+    views = [_view(row.ruleset, each, programs, row.break_glass) for row, each in zip(rows, publications, strict=True)]
     return call.read_answer(page_of(views, filters.limit, lambda view: [view["id"]]))
 
 
@@ -67,7 +70,9 @@ def read_ruleset(id: RuleSetPath, call: Reading) -> Response:
         _require_known(connection, id, call)
         row = next(iter(rulesets.publications_of(connection, id, None, 1)), None)
         programs = program_revisions(published_documents(connection), [id] if row else [])
-    return tagged(call, _view(id, row, programs), _etag(row))
+        publication = _publications(connection, [row])[0] if row else None
+        view = _view(id, publication, programs, rulesets.is_by_break_glass(connection, id))
+    return tagged(call, view, _etag(row))
 
 
 @router.get("/{id}/revisions", response_model=RevisionPage)
@@ -81,10 +86,17 @@ def list_revisions(id: RuleSetPath, call: Reading, limit: Limit = PAGE_ITEMS, cu
 
 @router.get("/{id}/revisions/{revision}", response_model=RevisionText)
 def read_revision(id: RuleSetPath, revision: RevisionPath, call: Reading) -> Response:
-    """A document as it was published. It never changes."""
+    """A document as it was published, by its own revision or by one that decisions name. It never changes."""
     with call.admin.database.reading() as connection:
-        found = rulesets.document(connection, id, revision)
-    view = RevisionText(ruleset=id, revision=revision, form=found.form, text=found.text)
+        found = find_revision(connection, id, revision)
+    written = found.document
+    view = RevisionText(
+        ruleset=id,
+        revision=written.revision,
+        program_revision=found.program_revision,
+        form=written.form,
+        text=written.text,
+    )
     return call.read_answer(view, etag=etag_of(revision))
 
 
@@ -94,7 +106,8 @@ def list_publications(id: RuleSetPath, call: Reading, limit: Limit = PAGE_ITEMS,
     with call.admin.database.reading() as connection:
         _require_known(connection, id, call)
         rows = rulesets.publications_of(connection, id, read_number_cursor(cursor), limit + 1)
-    return call.read_answer(page_of(rows, limit, lambda row: [row.number], item=publication_view))
+        views = _publications(connection, rows)
+    return call.read_answer(page_of(views, limit, lambda view: [view["number"]]))
 
 
 @router.get("/{id}/diff", response_model=DiffView)
@@ -168,14 +181,19 @@ def _etag(latest: Row[Any] | None) -> str:
     return etag_of(latest.number if latest else 0)
 
 
-def _view(id: str, latest: Row[Any] | None, programs: Mapping[str, str]) -> RuleSetView:
+def _view(id: str, latest: PublicationView | None, programs: Mapping[str, str], is_by_break_glass: bool) -> RuleSetView:
     return RuleSetView(
         id=id,
-        revision=latest.revision if latest else None,
+        revision=latest["revision"] if latest else None,
         program_revision=programs.get(id),
-        break_glass=latest is not None and latest.kind == "break_glass",
-        publication=publication_view(latest) if latest else None,
+        break_glass=is_by_break_glass,
+        publication=latest,
     )
+
+
+def _publications(connection: Connection, rows: Sequence[Row[Any]]) -> list[PublicationView]:
+    programs = program_revisions_at(connection, [(row.ruleset, row.at) for row in rows])
+    return [publication_view(row, programs[row.ruleset, row.at]) for row in rows]
 
 
 def _revision_view(row: Row[Any]) -> RevisionView:

@@ -11,10 +11,8 @@ from rules.cases import CaseFile, parse_cases, run_cases
 from rules.errors import InvalidCases
 from service.documents import DOCUMENT_ENDINGS, Document, faults_of, read_document
 from service.errors import RequestFault
+from service.publishing.library import Library
 from service.storage.case_files import AttachedCases
-
-Library = Mapping[str, object]
-"""Documents as plain data, by id."""
 
 
 @dataclass(frozen=True, slots=True)

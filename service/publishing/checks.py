@@ -16,13 +16,13 @@ from rules.parse import parse_ruleset, revision_of
 from service.documents import Document, faults_of
 from service.errors import RequestFault
 from service.packs import pack_documents
-from service.publishing.case_runs import Library, Run, run_attached
+from service.publishing.case_runs import Run, run_attached
 from service.publishing.effects import RuleChange, changes_between
+from service.publishing.library import Library, includers, read, values_of, with_all_included
 from service.storage.case_files import AttachedCases, attached
 from service.storage.rulesets import PublishedDocument, Text, published_documents
 
 _VERDICTS_KEPT = 8
-_DOCUMENTS_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,20 @@ class Question:
 def question_of(connection: Connection, candidate: Text) -> Question:
     """The question as the record is now."""
     published = tuple(found.written for found in published_documents(connection).values())
-    names = {candidate.ruleset, *_includers(candidate.ruleset, _values(published))}
+    names = {candidate.ruleset, *includers(candidate.ruleset, values_of(published))}
     cases = (AttachedCases(each.ruleset, each.name, each.text) for each in attached(connection, names))
     return Question(candidate, published, tuple(cases))
 
 
+def held_by_cases_of(connection: Connection, id: str) -> frozenset[str]:
+    """Rule sets that the cases of one can hold back: itself, and all that what is published of it includes."""
+    published = published_documents(connection)
+    return with_all_included(id, values_of(found.written for found in published.values()))
+
+
 def program_revisions(published: Mapping[str, PublishedDocument], ids: Iterable[str]) -> dict[str, str]:
     """The revisions that decisions name, of rule sets that are published."""
-    library = pack_documents() | _values(found.written for found in published.values())
+    library = pack_documents() | values_of(found.written for found in published.values())
     return {id: revision_of(library[id], library) for id in ids}
 
 
@@ -75,14 +81,14 @@ def program_revisions(published: Mapping[str, PublishedDocument], ids: Iterable[
 def verdict_on(question: Question) -> Verdict:
     """What is to be said of a document. Takes its time: every case is decided by both meanings of the language."""
     candidate, published = question.candidate, question.published
-    before = pack_documents() | _values(published)
-    document = _read(candidate)
+    before = pack_documents() | values_of(published)
+    document = read(candidate)
     after = before | {candidate.ruleset: document.value}
-    includers = _includers(candidate.ruleset, _values(published))
+    above = includers(candidate.ruleset, values_of(published))
     faults = tuple(_faults(candidate, after))
     if not faults:
-        above = [each for each in published if each.ruleset in includers]
-        faults = tuple(fault for each in above for fault in _broken(each, before, after))
+        others = [each for each in published if each.ruleset in above]
+        faults = tuple(fault for each in others for fault in _broken(each, before, after))
     run = Run() if faults else run_attached(question.cases, after, before, candidate.ruleset)
     return Verdict(
         revision=candidate.revision,
@@ -91,34 +97,13 @@ def verdict_on(question: Question) -> Verdict:
         passed=run.passed,
         failed=run.failed,
         effect=() if faults else _effect(candidate.ruleset, before, after),
-        includers=includers,
+        includers=above,
     )
-
-
-@lru_cache(_DOCUMENTS_KEPT)
-def _read(text: Text) -> Document:
-    return text.read()
-
-
-def _values(texts: Iterable[Text]) -> dict[str, object]:
-    return {text.ruleset: _read(text).value for text in texts}
-
-
-def _includers(id: str, library: Library) -> tuple[str, ...]:
-    found = {id}
-    while grown := {name for name, value in library.items() if _included(value) & found} - found:
-        found |= grown
-    return tuple(sorted(found - {id}))
-
-
-def _included(value: object) -> set[str]:
-    include = value.get("include") if isinstance(value, Mapping) else None
-    return {str(each).partition("@")[0] for each in include} if isinstance(include, list) else set()
 
 
 def _faults(text: Text, library: Library) -> Iterator[RequestFault]:
     """What is wrong with a document among others."""
-    document = _read(text)
+    document = read(text)
     problems = [*document.problems]
     if document.complete:
         yield from _misnamed(text, document)

@@ -3,14 +3,14 @@
 A document with a fault is never put in force, whoever asks: nothing could be decided by it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.errors import Conflict, RequestFault, Unprocessable
 from service.publishing.checks import Verdict, question_of, verdict_on
 from service.storage.database import Writing
 from service.storage.draft_states import settled, transition
 from service.storage.drafts import Actor, Draft, act, require_approvals, require_base
-from service.storage.rulesets import Kind, Publication, Text, document, publish, published
+from service.storage.rulesets import Kind, Publication, Text, document, is_by_break_glass, publish, published
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Published:
     replaced: str | None
     """The revision that was in force before."""
     verdict: Verdict
+    is_by_break_glass: bool
+    """Nobody approved it, now or at any other time."""
     draft: Draft | None = None
 
 
@@ -46,7 +48,7 @@ def publish_draft(writing: Writing, draft: Draft, actor: Actor) -> Published:
     verdict = require_publishable(writing, draft, actor)
     kind: Kind = "scheduled" if draft.status == "scheduled" else "approved"
     done = _publish(writing, Publication(draft.written, kind, actor.id, draft.title, draft.id), verdict)
-    return Published(done.publication, done.number, done.replaced, verdict, act(writing, draft, "publish", actor))
+    return replace(done, draft=act(writing, draft, "publish", actor))
 
 
 def require_publishable(writing: Writing, draft: Draft, actor: Actor) -> Verdict:
@@ -95,7 +97,7 @@ def _require_another(writing: Writing, candidate: Text, *, ratifies: bool = Fals
     current = published(writing.connection, candidate.ruleset)
     if current is None or current.revision != candidate.revision:
         return
-    if not (ratifies and current.kind == "break_glass"):
+    if not (ratifies and is_by_break_glass(writing.connection, candidate.ruleset)):
         raise Conflict(f"the revision `{candidate.revision}` is in force already", published=candidate.revision)
 
 
@@ -119,6 +121,8 @@ def _refused(faults: tuple[RequestFault, ...], what: str) -> Unprocessable:
 
 
 def _publish(writing: Writing, publication: Publication, verdict: Verdict) -> Published:
-    current = published(writing.connection, publication.document.ruleset)
+    id = publication.document.ruleset
+    current = published(writing.connection, id)
     number = publish(writing, publication)
-    return Published(publication, number, current.revision if current else None, verdict)
+    replaced = current.revision if current else None
+    return Published(publication, number, replaced, verdict, is_by_break_glass(writing.connection, id))

@@ -12,7 +12,7 @@ Status: TypeAlias = Literal[
     "draft", "in_review", "approved", "scheduled", "suspended", "published", "superseded", "rejected", "withdrawn"
 ]
 Action: TypeAlias = Literal[
-    "edit", "submit", "approve", "reject", "withdraw", "schedule", "unschedule", "publish", "suspend"
+    "edit", "submit", "approve", "reject", "withdraw", "schedule", "unschedule", "publish", "suspend", "void"
 ]
 
 CLOSED: frozenset[Status] = frozenset(("published", "superseded", "rejected", "withdrawn"))
@@ -37,6 +37,7 @@ TRANSITIONS: Mapping[Action, Mapping[Status, Status]] = {
     "unschedule": {"scheduled": "in_review", "suspended": "in_review"},
     "publish": {"approved": "published", "scheduled": "published"},
     "suspend": {"scheduled": "suspended"},
+    "void": _from_submitted("in_review"),
 }
 """What may be done with a draft, and the state that it is in afterwards; see `settled`.
 
@@ -53,6 +54,7 @@ DONE: Mapping[Action, str] = {
     "unschedule": "unscheduled",
     "publish": "published",
     "suspend": "suspended",
+    "void": "sent back to review",
 }
 
 

@@ -1,7 +1,8 @@
 """Drafts of rule sets: who may do what with one, and what comes of it.
 
 Nobody but its author sees a draft before it is submitted. Nobody approves a draft of their own. An approval counts for
-the very text that it was given to: `version` numbers a draft's texts.
+the very text that it was given to, and as long as the cases that this must pass stay as they are: `version` numbers
+what there was to approve.
 """
 
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from service.errors import Conflict, NotAllowed, NotFound
 from service.storage.database import Writing
 from service.storage.draft_states import DONE, Action, Status, settled, transition
 from service.storage.keys import may_be_one
+from service.storage.open_drafts import moved_notice
 from service.storage.rulesets import Form, Text, diff, ensure_ruleset, published
 from service.storage.schema import approvals, drafts
 
@@ -26,7 +28,7 @@ _OTHERS: frozenset[Action] = frozenset(("approve", "reject"))
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Somebody stands by one text of a draft."""
+    """Somebody stands by one version of a draft."""
 
     approver: str
     version: int
@@ -50,13 +52,13 @@ class Draft:
     version: int
     publish_at: int | None
     notice: str
-    """Why it was suspended or rejected."""
+    """Why it was suspended, rejected or sent back to review."""
     created_at: int
     updated_at: int
     submitted_at: int | None = None
     """None as long as nobody but its author may see it."""
     given: tuple[Approval, ...] = ()
-    """Every approval, those of earlier texts too."""
+    """Every approval, those of earlier versions too."""
 
     @property
     def written(self) -> Text:
@@ -64,7 +66,7 @@ class Draft:
 
     @property
     def approvals(self) -> tuple[Approval, ...]:
-        """Those that count: for this text."""
+        """Those that count: for this version."""
         return tuple(approval for approval in self.given if approval.version == self.version)
 
 
@@ -149,15 +151,14 @@ def require_base(connection: Connection, ruleset: str, base: str | None) -> None
     """
     moved = base_moved(connection, ruleset, base)
     if moved is not None:
-        now, then = (f"revision `{each}`" if each else "nothing" for each in (moved.published, base))
-        message = f"the base of the draft moved: it is written upon {then}, and {now} is published"
-        raise Conflict(message, base=base, published=moved.published, diff=moved.diff)
+        raise Conflict(moved_notice(base, moved.published), base=base, published=moved.published, diff=moved.diff)
 
 
 def edit(writing: Writing, draft: Draft, content: Content, actor: Actor) -> Draft:
     """Put another text in place of a draft's. Approvals of the former one count no more; a schedule is dropped.
 
-    The base may stay as it was, or become the revision that is published: a rebase.
+    The base may stay as it was, or become the revision that is published: a rebase. Who names one names the latter
+    (`require_base`).
 
     Raises:
         Conflict: the draft is past editing, or the base is neither.

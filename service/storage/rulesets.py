@@ -5,16 +5,18 @@ revision that decisions name is made of the document and all that it includes (`
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.documents import Document, read_document
 from service.errors import Conflict, NotFound
 from service.storage.database import Writing
+from service.storage.open_drafts import suspend_moved
 from service.storage.schema import case_files, documents, drafts, publications, rulesets
 
 Form: TypeAlias = Literal["yaml", "json"]
@@ -22,6 +24,8 @@ Kind: TypeAlias = Literal["approved", "scheduled", "rollback", "break_glass", "i
 """How a revision came into force."""
 
 _REVISION_DIGITS = 12
+_STOOD_BY: tuple[Kind, ...] = ("approved", "scheduled", "import")
+"""Somebody answers for a text that came into force like this; a rollback says nothing of whether anyone does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +143,39 @@ def diff(connection: Connection, id: str, older: str | None, newer: str | None) 
 
 
 def in_force_by_break_glass(connection: Connection) -> list[str]:
-    """Ids of the rule sets whose revision in force nobody approved."""
+    """Ids of the rule sets whose revision in force was put there in an emergency, or was approved at no time at all."""
     query = select(rulesets.c.id).join(publications, publications.c.number == rulesets.c.publication)
-    query = query.where(publications.c.kind == "break_glass").order_by(rulesets.c.id)
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(query.where(_by_break_glass()).order_by(rulesets.c.id)).scalars())
+
+
+def is_by_break_glass(connection: Connection, id: str) -> bool:
+    """Whether a rule set is one of those."""
+    query = select(rulesets.c.id).join(publications, publications.c.number == rulesets.c.publication)
+    return connection.execute(query.where(rulesets.c.id == id, _by_break_glass())).first() is not None
+
+
+def _by_break_glass() -> ColumnElement[bool]:
+    """Of a publication: by break-glass, or of a text that break-glass brought and nobody has approved before or since.
+
+    So a text that nobody approved stays one when a rollback leads back to it.
+    """
+    other = publications.alias()
+    is_same = (other.c.ruleset == publications.c.ruleset) & (other.c.revision == publications.c.revision)
+    is_stood_by = select(other.c.number).where(is_same, other.c.kind.in_(_STOOD_BY)).exists()
+    return (publications.c.kind == "break_glass") | ~is_stood_by
+
+
+def states(connection: Connection) -> Iterator[tuple[int, dict[str, str]]]:
+    """What was in force after each time that something was published: revisions by rule set, the earliest first."""
+    query = select(publications.c.at, publications.c.ruleset, publications.c.revision)
+    in_force: dict[str, str] = {}
+    at: int | None = None
+    for row in connection.execute(query.order_by(publications.c.number)):
+        if at is not None and row.at != at:
+            yield at, dict(in_force)
+        at, in_force[row.ruleset] = row.at, row.revision
+    if at is not None:
+        yield at, in_force
 
 
 def publish_imported(writing: Writing, id: str, text: str, form: Form, actor: str) -> bool:
@@ -157,6 +190,8 @@ def publish_imported(writing: Writing, id: str, text: str, form: Form, actor: st
 
 def publish(writing: Writing, publication: Publication) -> int:
     """Put a document in force, whoever allowed it; its number. What was in force before is superseded.
+
+    Drafts that are scheduled upon something else are suspended at once.
 
     Raises:
         Conflict: another text of the same rule set has the same revision.
@@ -188,6 +223,7 @@ def _put_in_force(writing: Writing, publication: Publication, number: int) -> No
     is_former = (drafts.c.ruleset == id) & (drafts.c.status == "published")
     superseded = {"status": "superseded", "updated_at": writing.recorded_at}
     writing.connection.execute(update(drafts).where(is_former).values(superseded))
+    suspend_moved(writing, id, revision, actor=publication.actor, draft=publication.draft)
     writing.touch("ruleset", [id])
 
 
@@ -233,11 +269,13 @@ class RuleSetFilter:
 
 
 def listed(connection: Connection, wanted: RuleSetFilter) -> list[Row[Any]]:
-    """Rule sets that were published, in the order of their ids, each with its last publication."""
-    query = select(publications).join(rulesets, rulesets.c.publication == publications.c.number)
+    """Rule sets that were published, in the order of their ids, each with its last publication and `break_glass`."""
+    query = select(publications, _by_break_glass().label("break_glass")).join(
+        rulesets, rulesets.c.publication == publications.c.number
+    )
     query = query.where(rulesets.c.id > wanted.after, rulesets.c.id.contains(wanted.containing, autoescape=True))
     if wanted.break_glass is not None:
-        query = query.where((publications.c.kind == "break_glass") == wanted.break_glass)
+        query = query.where(_by_break_glass() if wanted.break_glass else ~_by_break_glass())
     return list(connection.execute(query.order_by(rulesets.c.id).limit(wanted.limit)))
 
 

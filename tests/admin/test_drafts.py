@@ -142,8 +142,9 @@ def test_a_draft_whose_base_moved_shows_the_conflict_and_is_rebased(asker: Asker
     assert shown == {name: refused.json()[name] for name in ("base", "published", "diff")}
     assert "+ruleset: small" in shown["diff"]
     path, headers = f"{DRAFTS}/{second['id']}", {"If-Match": etag(asker, second)}
-    elsewhere = {"text": SECOND, "base": "0123456789ab"}
-    assert asker.put(path, elsewhere, who=AUTHOR, headers=headers).status_code == 409
+    for base in ("0123456789ab", None):
+        elsewhere = asker.put(path, {"text": SECOND, "base": base}, who=AUTHOR, headers=headers)
+        assert (elsewhere.status_code, elsewhere.json()["published"]) == (409, first["revision"])
     rebased = asker.put(path, {"text": SECOND, "base": first["revision"]}, who=AUTHOR, headers=headers)
     assert (done(rebased)["status"], rebased.json()["conflict"]) == ("in_review", None)
     done(act(asker, second, "approve", APPROVER))
@@ -163,8 +164,10 @@ def test_a_faulty_document_may_be_written_and_not_published(sqlite_asker: Asker)
 
 
 def test_a_draft_is_not_published_while_a_case_fails(asker: Asker) -> None:
-    put_cases(asker, cases("CN", "allow"))
-    draft = approved(asker)
+    draft = begin(asker)
+    assert put_cases(asker, cases("CN", "allow")).status_code == 201
+    done(act(asker, draft, "submit", AUTHOR))
+    done(act(asker, draft, "approve", APPROVER))
     refused = act(asker, draft, "publish", APPROVER)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["file"] == "small/first.yaml"
@@ -200,17 +203,61 @@ def test_a_scheduled_draft_is_published_on_time(asker: Asker, clock: Clock) -> N
     assert [(each["kind"], each["at"]) for each in publications] == [("scheduled", "2026-11-22T13:00:00Z")]
 
 
-def test_a_suspended_draft_says_why_and_can_be_taken_up_again(asker: Asker, clock: Clock) -> None:
+def test_a_suspended_draft_says_why_and_can_be_taken_up_again(asker: Asker) -> None:
     draft = approved(asker)
     done(act(asker, draft, "schedule", APPROVER, {"at": "2026-11-22T13:00:00Z"}))
     asker.post(f"{RULESETS}/small/break-glass", {"text": SECOND, "reason": "attack"}, who="operator")
-    clock.advance(timedelta(hours=1))
-    publish_due(asker.admin.database, clock.now, approvals_required=1)
     shown = asker.get(f"{DRAFTS}/{draft['id']}", who=VIEWER).json()
     assert shown["status"] == "suspended"
     assert "the base of the draft moved" in shown["notice"]
     assert shown["conflict"]["published"] == asker.get(f"{RULESETS}/small", who=VIEWER).json()["revision"]
     assert done(act(asker, draft, "unschedule", APPROVER))["status"] == "approved"
+
+
+def change_cases(asker: Asker, text: str | None, ruleset: str = "small") -> None:
+    """Put another text in place of a case file, or detach it."""
+    path = f"{RULESETS}/{ruleset}/cases/first.yaml"
+    headers = {"If-Match": asker.get(path, who=VIEWER).headers["ETag"]}
+    sent = {"text": text} if text else None
+    answer = asker.send("PUT" if text else "DELETE", path, sent, who=AUTHOR, headers=headers)
+    assert answer.status_code in (200, 204)
+
+
+@pytest.mark.parametrize("text", [None, cases("CN", "deny")], ids=["detached", "replaced"])
+def test_approvals_count_no_more_once_the_cases_change(asker: Asker, text: str | None) -> None:
+    publish(asker)
+    put_cases(asker, cases("RU", "deny"))
+    reviewed, planned = approved(asker, SECOND), approved(asker, SECOND)
+    done(act(asker, planned, "schedule", APPROVER, {"at": "2026-11-22T13:00:00Z"}))
+    unread = begin(asker, SECOND)
+    done(act(asker, unread, "submit", AUTHOR))
+    before = etag(asker, unread)
+    change_cases(asker, text)
+    for draft in (reviewed, planned):
+        shown = asker.get(f"{DRAFTS}/{draft['id']}", who=VIEWER).json()
+        assert (shown["status"], shown["approvals"], shown["publish_at"]) == ("in_review", [], None)
+        assert shown["notice"] == "approvals were taken back: the case file `first.yaml` of `small` changed"
+        assert act(asker, draft, "publish", APPROVER).status_code == 409
+    assert etag(asker, unread) == before
+    assert audit_of(asker)[-2:] == [(AUTHOR, "approvals.void")] * 2
+    assert done(act(asker, reviewed, "approve", APPROVER))["status"] == "approved"
+
+
+def test_cases_that_are_written_again_as_they_were_leave_approvals(asker: Asker) -> None:
+    publish(asker)
+    put_cases(asker, cases("RU", "deny"))
+    draft = approved(asker, SECOND)
+    change_cases(asker, cases("RU", "deny"))
+    assert asker.get(f"{DRAFTS}/{draft['id']}", who=VIEWER).json()["status"] == "approved"
+
+
+def test_cases_of_a_rule_set_that_includes_a_draft_guard_its_approvals_too(asker: Asker) -> None:
+    publish(asker)
+    publish(asker, rules("above", include=["small"]), ruleset="above")
+    put_cases(asker, cases("CN", "deny", "above"), ruleset="above")
+    draft = approved(asker, SECOND)
+    change_cases(asker, None, "above")
+    assert asker.get(f"{DRAFTS}/{draft['id']}", who=VIEWER).json()["status"] == "in_review"
 
 
 def test_a_draft_is_rejected_with_a_reason_by_somebody_else(asker: Asker) -> None:

@@ -61,10 +61,50 @@ def test_every_revision_can_be_read_for_good(asker: Asker) -> None:
     listed = asker.get(f"{SMALL}/revisions", who=VIEWER).json()["items"]
     assert [item["revision"] for item in listed] == [TWO, ONE]
     answer = asker.get(f"{SMALL}/revisions/{ONE}", who=VIEWER)
-    assert answer.json() == {"ruleset": "small", "revision": ONE, "form": "yaml", "text": FIRST}
+    own = {"ruleset": "small", "revision": ONE, "form": "yaml", "text": FIRST}
+    assert answer.json() == {**own, "program_revision": None}
     seen = {"If-None-Match": answer.headers["ETag"]}
     assert asker.get(f"{SMALL}/revisions/{ONE}", who=VIEWER, headers=seen).status_code == 304
     assert asker.get(f"{SMALL}/revisions/0123456789ab", who=VIEWER).status_code == 404
+
+
+def test_the_revision_that_a_decision_named_leads_to_its_document_for_good(asker: Asker) -> None:
+    publish(asker, FIRST)
+    above = rules("above", include=["small"])
+    publish(asker, above, ruleset="above")
+    path = f"{RULESETS}/above"
+    first = asker.get(path, who=VIEWER).json()
+    publish(asker, SECOND)
+    second = asker.get(path, who=VIEWER).json()
+    publish(asker, rules("above"), ruleset="above")
+    third = asker.get(path, who=VIEWER).json()
+    named = [each["program_revision"] for each in (third, second, first)]
+    assert len(set(named)) == 3
+    publications = asker.get(f"{path}/publications", who=VIEWER).json()["items"]
+    assert [each["program_revision"] for each in publications] == [named[0], named[2]]
+    assert third["publication"] == publications[0]
+    assert second["publication"]["program_revision"] == first["program_revision"]
+    for revision in named[1:]:
+        found = asker.get(f"{path}/revisions/{revision}", who=VIEWER).json()
+        assert found == {
+            "ruleset": "above",
+            "revision": first["revision"],
+            "program_revision": revision,
+            "form": "yaml",
+            "text": above,
+        }
+    assert asker.get(f"{SMALL}/revisions/{named[0]}", who=VIEWER).status_code == 404
+
+
+def test_a_text_that_nobody_approved_is_told_when_a_rollback_leads_back_to_it(asker: Asker) -> None:
+    publish(asker, FIRST)
+    break_glass(asker)
+    assert roll_back(asker, ONE)[1]["break_glass"] is False
+    assert roll_back(asker, TWO)[1]["break_glass"] is True
+    assert asker.get(SMALL, who=VIEWER).json()["break_glass"]
+    assert [item["break_glass"] for item in asker.get(RULESETS, who=VIEWER).json()["items"]] == [True]
+    publish(asker, SECOND)
+    assert not asker.get(SMALL, who=VIEWER).json()["break_glass"]
 
 
 def test_revisions_and_publications_are_listed_page_by_page(asker: Asker) -> None:
@@ -140,7 +180,8 @@ def test_break_glass_needs_a_reason_and_a_document_without_fault(sqlite_asker: A
 
 
 def test_break_glass_fails_cases_only_if_that_is_said(asker: Asker) -> None:
-    put_cases(asker, cases("RU", "allow"))
+    begin(asker)
+    assert put_cases(asker, cases("RU", "allow")).status_code == 201
     assert break_glass(asker)[0] == 422
     status, done = break_glass(asker, despite_cases=True)
     assert status == 200
@@ -184,6 +225,7 @@ def test_a_rule_set_that_nobody_may_know_of_is_not_found(sqlite_asker: Asker, pa
 
 
 def test_a_case_file_is_attached_read_replaced_and_detached(asker: Asker) -> None:
+    begin(asker)
     path, first = f"{SMALL}/cases/first.yaml", put_cases(asker, cases("CN", "deny"))
     assert (first.status_code, first.headers["Location"]) == (201, path)
     read = asker.get(path, who=VIEWER)
@@ -197,6 +239,15 @@ def test_a_case_file_is_attached_read_replaced_and_detached(asker: Asker) -> Non
     assert [item["name"] for item in asker.get(f"{SMALL}/cases", who=VIEWER).json()["items"]] == ["first.yaml"]
     assert asker.delete(path, who=AUTHOR, headers={"If-Match": second.headers["ETag"]}).status_code == 204
     assert asker.get(path, who=VIEWER).status_code == 404
+
+
+def test_a_case_file_is_attached_only_to_a_rule_set_that_is_known(asker: Asker) -> None:
+    assert put_cases(asker, cases("CN", "deny")).status_code == 404
+    assert asker.get(SMALL, who=AUTHOR).status_code == 404
+    begin(asker)
+    headers = {"If-None-Match": "*"}
+    others = asker.put(f"{SMALL}/cases/a.yaml", {"text": cases("CN", "deny")}, who="other-editor", headers=headers)
+    assert (others.status_code, put_cases(asker, cases("CN", "deny")).status_code) == (404, 201)
 
 
 def test_a_case_file_that_cannot_be_run_is_refused_with_its_faults(sqlite_asker: Asker) -> None:

@@ -15,6 +15,7 @@ from service.storage.rulesets import (
     diff,
     document,
     in_force_by_break_glass,
+    is_by_break_glass,
     is_known_to,
     listed,
     publications_of,
@@ -131,6 +132,35 @@ def test_break_glass_is_told_until_something_else_is_published(database: Databas
     put_in_force(database, SECOND)
     with database.reading() as connection:
         assert in_force_by_break_glass(connection) == []
+
+
+def test_a_rollback_makes_no_text_approved_that_nobody_approved(database: Database) -> None:
+    put_in_force(database, FIRST)
+    put_in_force(database, SECOND, "break_glass")
+    put_in_force(database, FIRST, "rollback")
+    flags = [flagged(database)]
+    put_in_force(database, SECOND, "rollback")
+    flags.append(flagged(database))
+    put_in_force(database, SECOND, "approved")
+    flags.append(flagged(database))
+    put_in_force(database, FIRST, "rollback")
+    put_in_force(database, SECOND, "rollback")
+    assert [*flags, flagged(database)] == [False, True, False, False]
+
+
+def flagged(database: Database) -> bool:
+    """Whether `small` is said to be in force by break-glass, wherever that is said."""
+    with database.reading() as connection:
+        (row,) = listed(connection, RuleSetFilter())
+        said = {
+            bool(row.break_glass),
+            is_by_break_glass(connection, "small"),
+            in_force_by_break_glass(connection) == ["small"],
+            len(listed(connection, RuleSetFilter(break_glass=True))) == 1,
+            listed(connection, RuleSetFilter(break_glass=False)) == [],
+        }
+    assert len(said) == 1
+    return said.pop()
 
 
 def test_rule_sets_are_listed_page_by_page(database: Database) -> None:

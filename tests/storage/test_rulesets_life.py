@@ -78,6 +78,8 @@ class Life(RuleBasedStateMachine):
         self.models: dict[str, Model] = {}
         self.history: list[str] = []
         """Every revision that was ever in force."""
+        self.stood_by: set[str] = set()
+        """Those that somebody approved at some time."""
         self.is_emergency = False
 
     @initialize(required=st.integers(0, 2))
@@ -111,10 +113,13 @@ class Life(RuleBasedStateMachine):
         for each in self.models.values():
             if each.status == "published":
                 each.status = "superseded"
+            if each.status == "scheduled" and each is not draft and each.base != revision:
+                each.status = "suspended"
         if draft:
             draft.status = "published"
+            self.stood_by.add(revision)
         self.history.append(revision)
-        self.is_emergency = False
+        self.is_emergency = revision not in self.stood_by
 
     def fault_of_draft(self, model: Model) -> type[ServiceError] | None:
         """Why a draft cannot be put in force, whatever its state."""
@@ -240,6 +245,8 @@ class Life(RuleBasedStateMachine):
         publish_due(self.database, self.clock.now, approvals_required=self.required)
         scheduled = [(model.publish_at or 0, id) for id, model in self.models.items() if model.status == "scheduled"]
         for model in [self.models[id] for at, id in sorted(scheduled) if at <= now]:
+            if model.status != "scheduled":
+                continue
             if self.fault_of_draft(model) is None:
                 self.in_force_now(model.revision, model)
             else:

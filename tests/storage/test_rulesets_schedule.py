@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
+from typing import get_args
 
 import pytest
 
@@ -15,7 +16,7 @@ from service.storage.audit import entries
 from service.storage.case_files import attach
 from service.storage.database import Database, micros, open_database
 from service.storage.drafts import Actor, Draft, act, next_due, the_draft
-from service.storage.rulesets import Publication, Text, publications_of, publish, published
+from service.storage.rulesets import Kind, Publication, Text, publications_of, publish, published
 from tests.databases import Clock
 from tests.storage.ruleset_texts import AUTHOR, REVIEWER, approved, cases, text_of
 
@@ -70,21 +71,39 @@ def test_a_draft_is_published_when_its_time_comes_and_not_before(database: Datab
     assert audited(database) == [(SCHEDULE, "ruleset.publish", "ruleset:small")]
 
 
-def test_a_draft_is_suspended_if_its_base_moved(database: Database, clock: Clock) -> None:
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_a_draft_is_suspended_at_once_when_its_base_moves(database: Database, clock: Clock, kind: Kind) -> None:
     schedule(database, approved(database, FIRST), clock)
     with database.writing() as writing:
-        publish(writing, Publication(SECOND, "break_glass", "key:k"))
+        publish(writing, Publication(SECOND, kind, "key:k"))
+    assert state(database) == (
+        "suspended",
+        f"the base of the draft moved: it is written upon nothing, and revision `{SECOND.revision}` is published",
+    )
+    assert due_at(database) is None
+    assert audited(database) == [("key:k", "draft.suspend", "draft:d1")]
+    clock.advance(timedelta(minutes=1))
+    assert run(database, clock) == []
+    assert in_force(database) == SECOND.revision
+
+
+def test_a_draft_whose_base_has_moved_is_suspended_at_its_time_too(database: Database, clock: Clock) -> None:
+    draft = approved(database, FIRST)
+    with database.writing() as writing:
+        publish(writing, Publication(SECOND, "import", "cli:root"))
+    schedule(database, draft, clock)
     clock.advance(timedelta(minutes=1))
     (done,) = run(database, clock)
     assert isinstance(done, Suspended)
-    status, notice = state(database)
-    assert (status, done.draft.notice) == ("suspended", notice)
-    assert notice == (
-        f"the base of the draft moved: it is written upon nothing, and revision `{SECOND.revision}` is published"
-    )
-    assert (in_force(database), due_at(database)) == (SECOND.revision, None)
+    assert state(database) == ("suspended", done.draft.notice)
     assert audited(database) == [(SCHEDULE, "draft.suspend", "draft:d1")]
-    assert run(database, clock) == []
+
+
+def test_a_publication_leaves_what_is_scheduled_elsewhere(database: Database, clock: Clock) -> None:
+    schedule(database, approved(database, FIRST), clock)
+    with database.writing() as writing:
+        publish(writing, Publication(text_of("other"), "import", "cli:root"))
+    assert state(database) == ("scheduled", "")
 
 
 def test_a_draft_is_suspended_if_a_case_fails_by_then(database: Database, clock: Clock) -> None:
@@ -118,8 +137,8 @@ def test_of_two_drafts_of_one_rule_set_that_are_due_the_later_is_suspended(datab
     schedule(database, approved(database, SECOND, id="d2"), clock, 30)
     schedule(database, approved(database, FIRST, id="d1"), clock, 20)
     clock.advance(timedelta(minutes=1))
-    assert [type(done) for done in run(database, clock)] == [Published, Suspended]
-    assert in_force(database) == FIRST.revision
+    assert [type(done) for done in run(database, clock)] == [Published]
+    assert (in_force(database), state(database, "d2")[0]) == (FIRST.revision, "suspended")
 
 
 @contextmanager
