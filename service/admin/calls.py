@@ -71,7 +71,7 @@ class Requires:
 
     async def __call__(self, request: Request) -> "Call":
         admin: Admin = request.app.state.admin
-        refuse_in_target(request.scope["path"], request.scope.get("query_string", b""))
+        refuse_in_target(request.scope)
         principal = await run_in_threadpool(_authorised, admin, self.function, request)
         return Call(
             admin=admin,
@@ -122,7 +122,7 @@ async def _digest(request: Request, is_streamed: bool) -> str:
         body = await request.body()
     except ClientDisconnect:
         raise BadRequest("the request never came to its end") from None
-    refuse_in_body(body)
+    await run_in_threadpool(refuse_in_body, body)
     return hashlib.sha256(body).hexdigest()
 
 

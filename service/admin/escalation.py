@@ -1,34 +1,42 @@
 """Refuses what would give somebody more than they have, and writes each refusal into the audit trail."""
 
-from collections.abc import Iterable
-from typing import NoReturn
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from service.admin.calls import Call
+from service.admin.permissions import functions_in, functions_of
 from service.errors import NotAllowed
 from service.storage.audit import Entry
 
 
-def require_own_roles(call: Call, roles: Iterable[str], object: str) -> None:
-    """Go on only if the caller acts in all these roles. To be asked outside a transaction that writes.
+@contextmanager
+def refusals_written(call: Call, object: str) -> Iterator[None]:
+    """Write a refusal down, once the transaction that it ended is undone."""
+    try:
+        yield
+    except NotAllowed as error:
+        who = call.principal
+        call.admin.refuse(Entry(who.id, "auth.refused", object, address=who.address, reason=str(error)))
+        raise
+
+
+def require_no_more(call: Call, roles: Iterable[str]) -> None:
+    """Go on only if the caller may do whatever these roles may.
 
     Raises:
-        NotAllowed: they lack one.
+        NotAllowed: one of them may do more.
     """
-    if lacking := sorted(set(roles) - call.principal.roles):
-        _refuse(call, object, f"nobody hands out a role that they lack: `{lacking[0]}`")
+    own = functions_of(call.principal)
+    for role in sorted(roles):
+        if not functions_in([role]) <= own:
+            raise NotAllowed(f"nobody hands out a role that may do what they may not: `{role}`")
 
 
-def require_somebody_else(call: Call, person: str, object: str) -> None:
-    """Go on unless the caller is that person, or acts with a key that they made. To be asked as the other.
+def require_somebody_else(call: Call, person: str) -> None:
+    """Go on unless the caller is that person, or acts with a key that they made.
 
     Raises:
         NotAllowed: it is themselves.
     """
     if person == call.principal.id or person in call.principal.makers:
-        _refuse(call, object, "nobody gives themselves a role")
-
-
-def _refuse(call: Call, object: str, message: str) -> NoReturn:
-    who = call.principal
-    call.admin.refuse(Entry(who.id, "auth.refused", object, address=who.address, reason=message))
-    raise NotAllowed(message)
+        raise NotAllowed("nobody gives themselves a role")

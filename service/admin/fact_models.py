@@ -152,7 +152,7 @@ class InterestBody(_Valid):
     owner: Id
     subject: Id
     share: Share | None = None
-    control: bool = False
+    control: Annotated[bool, Field(strict=True)] = False
     kind: Word = "shareholding"
     source: Text = ""
     details: Details = {}
@@ -184,7 +184,7 @@ class ResourceBody(Document):
 class SourceBody(Document):
     """How far a source is believed: of two that speak of the same, the one of the lower rank."""
 
-    rank: Annotated[int, Field(ge=0, le=1_000_000)]
+    rank: Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
 
 class EndBody(Document):

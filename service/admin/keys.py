@@ -1,6 +1,6 @@
 """Endpoints of keys: made, shown once, renewed and revoked.
 
-Nobody makes a key that may do more than they may themselves, nor gets hold of one by renewing it.
+Nobody makes a key that may do more than they may themselves, nor gets hold of one by renewing it, nor lets it live on.
 """
 
 from datetime import datetime, timedelta
@@ -12,11 +12,11 @@ from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
 from service.admin.calls import Call, Change, etag_of, requires
-from service.admin.escalation import require_own_roles
+from service.admin.escalation import refusals_written, require_no_more
 from service.admin.fact_filters import PageFilters
 from service.admin.fact_models import Document, Moment
 from service.admin.pagination import page_of, read_cursor
-from service.errors import BadRequest, Conflict, NotFound, RequestFault, Unprocessable
+from service.errors import BadRequest, Conflict, NotAllowed, NotFound, RequestFault, Unprocessable
 from service.storage import keys
 from service.storage.key_records import (
     NAME_LIMIT,
@@ -24,6 +24,7 @@ from service.storage.key_records import (
     KeyRecord,
     KeyRow,
     NewKey,
+    Scope,
     Status,
     fault_of_scopes,
     key_row,
@@ -68,7 +69,7 @@ class ChangesBody(Document):
 class RotationBody(Document):
     """How a key is to be renewed."""
 
-    grace_seconds: Annotated[int, Field(ge=0, le=GRACE_SECONDS_LIMIT)] = GRACE_SECONDS
+    grace_seconds: Annotated[int, Field(strict=True, ge=0, le=GRACE_SECONDS_LIMIT)] = GRACE_SECONDS
     """So long the old key stays in force."""
 
 
@@ -76,7 +77,7 @@ class KeyFilters(PageFilters):
     """Keys that people look for."""
 
     status: Status | None = None
-    scope: Annotated[str | None, Field(description="A scope that the key has.")] = None
+    scope: Annotated[Scope | None, Field(description="A scope that the key has.")] = None
     name: Annotated[str | None, Field(description="A part of the name, in any case.")] = None
     created_by: Annotated[str | None, Field(description="Id of whoever made it.")] = None
 
@@ -109,8 +110,8 @@ def create_key(body: NewKeyBody, call: Managing) -> Response:
     if fault := fault_of_scopes(scopes):
         raise _faulty("/scopes", fault)
     _require_future(body.expires_at, call)
-    require_own_roles(call, role_names_in(scopes), "key:")
-    with call.write() as change:
+    with refusals_written(call, "key:"), call.write() as change:
+        require_no_more(call, role_names_in(scopes))
         record, secret = keys.create(change.writing, NewKey(body.name, scopes, body.expires_at), call.principal.id)
         shown = key_row(record, change.at)
         change.audit("key.create", f"key:{record.id}", after=shown)
@@ -144,16 +145,12 @@ def read_key(key_id: str, call: Managing) -> Response:
 @router.patch("/{key_id}", response_model=KeyRow)
 def amend_key(key_id: str, body: ChangesBody, call: Managing) -> Response:
     """Give a key another name or another end (`If-Match`)."""
-    with call.write() as change:
+    with refusals_written(call, f"key:{key_id}"), call.write() as change:
         before = _found(keys.get(change.connection, key_id), key_id)
         call.require_match(etag_of(before.version))
         _require_in_force(before, change)
         name = before.name if body.name is None else body.name
-        ends = "expires_at" in body.model_fields_set
-        if ends:
-            _require_future(body.expires_at, call)
-        expires_at = body.expires_at if ends else before.expires_at
-        after = keys.amend(change.writing, before, name=name, expires_at=expires_at)
+        after = keys.amend(change.writing, before, name=name, expires_at=_end(body, before, call))
         return _answered(change, "key.amend", before, after)
 
 
@@ -170,11 +167,9 @@ def revoke_key(key_id: str, call: Managing) -> Response:
 def rotate_key(key_id: str, call: Managing, body: RotationBody | None = None) -> Response:
     """Make a key in the place of another, which stays in force for a while."""
     grace = timedelta(seconds=(body or RotationBody()).grace_seconds)
-    with call.admin.database.reading() as connection:  # what a key may do never changes
-        role_names = _found(keys.get(connection, key_id), key_id).role_names
-    require_own_roles(call, role_names, f"key:{key_id}")
-    with call.write() as change:
+    with refusals_written(call, f"key:{key_id}"), call.write() as change:
         before = _found(keys.get(change.connection, key_id), key_id)
+        require_no_more(call, before.role_names)
         _require_in_force(before, change)
         old, new, secret = keys.rotate(change.writing, before, call.principal.id, grace)
         shown, replaced = key_row(new, change.at), key_row(old, change.at)
@@ -200,6 +195,18 @@ def _found(record: KeyRecord | None, key_id: str) -> KeyRecord:
     if record is None:
         raise NotFound(f"there is no key `{key_id}`")
     return record
+
+
+def _end(body: ChangesBody, before: KeyRecord, call: Call) -> datetime | None:
+    """When a key is to end. To let it live on is to renew it: only whoever might make it may do so."""
+    if "expires_at" not in body.model_fields_set:
+        return before.expires_at
+    _require_future(body.expires_at, call)
+    if before.expires_at is not None and (body.expires_at is None or body.expires_at > before.expires_at):
+        if before.is_first:
+            raise NotAllowed("the first credential ends when it ends: make a key instead")
+        require_no_more(call, before.role_names)
+    return body.expires_at
 
 
 def _require_in_force(record: KeyRecord, change: Change) -> None:

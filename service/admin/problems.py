@@ -8,10 +8,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from rules.errors import pointer
 from service.admin.calls import Replayed
+from service.admin.strict_json import read_json
 from service.errors import (
     FAILURE,
     PROBLEM_MEDIA_TYPE,
@@ -94,10 +97,31 @@ async def _replayed(request: Request, error: Exception) -> Response:
 
 
 async def _refused_by_framework(request: Request, error: Exception) -> Response:
-    """What the framework refuses: no such path, no such method."""
+    """What the framework refuses: no such path, no such method, a body that it cannot read."""
     assert isinstance(error, HTTPException)
-    document = problem(error.status_code, error.detail.lower())
-    return _written(document, error.status_code, error.headers)
+    if error.status_code == 400:
+        return await _unreadable(request)
+    headers = {"Allow": _methods(request)} if error.status_code == 405 else error.headers
+    return _written(problem(error.status_code, error.detail.lower()), error.status_code, headers)
+
+
+def _methods(request: Request) -> str:
+    """Every method that the path knows, of whichever route. Whoever takes GET is asked by HEAD too."""
+    routes: Sequence[APIRoute] = request.app.state.routes
+    path = request.scope["path"]
+    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
+async def _unreadable(request: Request) -> Response:
+    """The answer to a body that the framework could not read."""
+    try:
+        read_json(await request.body())
+    except BadRequest as error:
+        return refusal(error)
+    except ClientDisconnect:
+        return refusal(BadRequest("the request never came to its end"))
+    return refusal(BadRequest("the body cannot be read"))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -105,8 +129,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = error.errors()
     if errors and errors[0]["type"] == "json_invalid":
-        reason = str(errors[0].get("ctx", {}).get("error", "it cannot be read")).lower()
-        return refusal(BadRequest(f"the body is not JSON: {reason}"))
+        return await _unreadable(request)
     faults = faults_of(errors)
     detail = "; ".join(f"{fault.at}: {fault.message}" if fault.at else fault.message for fault in faults[:5])
     return refusal(Unprocessable(detail, faults))

@@ -7,8 +7,9 @@ from fastapi.responses import Response
 from typing_extensions import TypedDict
 
 from service.admin.calls import Call, requires
+from service.admin.characters import refuse_in_target
 from service.admin.context import Admin
-from service.admin.escalation import require_somebody_else
+from service.admin.escalation import refusals_written, require_somebody_else
 from service.admin.pagination import Cursor, Limit, page_of, read_cursor
 from service.admin.permissions import Function, functions_of
 from service.admin.principals import Principal, Role
@@ -34,6 +35,7 @@ Person = Annotated[
 def somebody(request: Request) -> Principal:
     """The dependency of an endpoint that asks for no role: whoever sends the request has proved who they are."""
     admin: Admin = request.app.state.admin
+    refuse_in_target(request.scope)
     try:
         return admin.authenticate(request)
     except NotAuthenticated as error:
@@ -90,8 +92,8 @@ def list_roles(
 @router.put("/roles/{person:path}/{role}", response_model=GrantView)
 def give_role(person: Person, role: Role, call: Managing) -> Response:
     """Give a person a role; one that they have stays as it is."""
-    require_somebody_else(call, person, f"role:{person}/{role}")
-    with call.write() as change:
+    with refusals_written(call, f"role:{person}/{role}"), call.write() as change:
+        require_somebody_else(call, person)
         existing = roles.get(change.connection, person, role)
         if existing is not None:
             return change.answer(200, grant_view(existing))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from typing_extensions import TypedDict
 
@@ -13,8 +13,8 @@ from service.settings import Permission
 
 DECIDE = "decide"
 ROLE = "role:"
-SCOPES = (
-    DECIDE,
+Scope = Literal[
+    "decide",
     "decide:time",
     "decide:facts",
     "decide:explain",
@@ -23,7 +23,10 @@ SCOPES = (
     "role:approver",
     "role:operator",
     "role:auditor",
-)
+]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+FIRST = "bootstrap"
+"""Id of the key that a new database is given."""
 _PERMISSIONS: Mapping[str, Permission] = {"decide:time": "time", "decide:facts": "facts", "decide:explain": "explain"}
 
 NAME_LIMIT = 200
@@ -60,6 +63,11 @@ class KeyRecord:
     def permissions(self) -> frozenset[Permission]:
         """What a question under a decision key may hold."""
         return frozenset(_PERMISSIONS[scope] for scope in self.scopes if scope in _PERMISSIONS)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first credential, which is nobody's to prolong."""
+        return self.id == FIRST
 
     @property
     def role_names(self) -> frozenset[str]:

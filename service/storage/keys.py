@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, tuple_, update
 
 from service.storage.database import Database, Writing, micros, moment_of
-from service.storage.key_records import KeyRecord, NewKey, Status, digest_of
+from service.storage.key_records import FIRST, KeyRecord, NewKey, Status, digest_of
 from service.storage.schema import keys
 
 ID_LENGTH = 12
@@ -114,9 +114,12 @@ def rotate(writing: Writing, record: KeyRecord, by: str, grace: timedelta) -> tu
 
 
 def _end_of_next(record: KeyRecord, now: datetime) -> datetime | None:
-    """When a key ends that begins now and lives as long as another; no later than there are dates."""
-    if record.expires_at is None:
-        return None
+    """When a key ends that begins now and lives as long as another; no later than there are dates.
+
+    What takes the place of the first credential ends with it.
+    """
+    if record.expires_at is None or record.is_first:
+        return record.expires_at
     span = record.expires_at - record.created_at
     return now + min(span, LAST - now)
 
@@ -144,7 +147,7 @@ def note_use(database: Database, used: Mapping[str, datetime]) -> None:
 def makers_of(connection: Connection, principal: str) -> tuple[str, ...]:
     """Who made the key that a principal acts with, who made the key they acted with, and so on."""
     makers: list[str] = []
-    while principal.startswith("key:") or principal == "bootstrap":
+    while principal.startswith("key:") or principal == FIRST:
         record = get(connection, principal.removeprefix("key:"))
         if record is None or record.created_by in makers:
             break
@@ -162,7 +165,7 @@ def may_be_one(connection: Connection, one: str, other: str) -> bool:
 
 
 def _hands(connection: Connection, principal: str) -> set[str]:
-    makers = (maker for maker in makers_of(connection, principal) if maker != "bootstrap" and maker[:4] != "cli:")
+    makers = (maker for maker in makers_of(connection, principal) if maker != FIRST and maker[:4] != "cli:")
     return {principal, *makers}
 
 

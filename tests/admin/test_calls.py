@@ -277,9 +277,24 @@ def test_characters_that_are_written_as_pairs_or_quoted_are_taken(sqlite_things:
         assert (answer.status_code, answer.headers["location"]) == (201, f"/admin/v1/things/{location}")
 
 
-@pytest.mark.parametrize("target", ["/admin/v1/things/a%00", "/admin/v1/things/a?limit=1&x=%00"])
-def test_an_address_that_holds_the_null_character_is_refused(sqlite_things: Asker, target: str) -> None:
-    assert sqlite_things.get(target).status_code == 400
+@pytest.mark.parametrize("characters", ["%00", "%FF", "%c3", "%ED%A0%80", "%C0%80"])
+@pytest.mark.parametrize("target", ["/admin/v1/things/a", "/admin/v1/things/a?limit=1&x="])
+def test_an_address_that_holds_characters_that_are_none_is_refused(
+    sqlite_things: Asker, target: str, characters: str
+) -> None:
+    assert sqlite_things.get(target + characters).status_code == 400
+    assert sqlite_things.get(target + "%C3%BC%EF%BF%BD").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("PATCH", "/admin/v1/things/a", "GET, HEAD, PUT"), ("GET", "/admin/v1/things", "POST")],
+)
+def test_a_method_that_a_path_does_not_know_is_told_all_that_it_knows(
+    sqlite_things: Asker, method: str, path: str, allowed: str
+) -> None:
+    answer = sqlite_things.send(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 def test_a_missing_body_and_a_faulty_parameter_are_named(sqlite_things: Asker) -> None:
@@ -289,10 +304,42 @@ def test_a_missing_body_and_a_faulty_parameter_are_named(sqlite_things: Asker) -
     ]
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000, b'{"name": nul}'])
-def test_a_body_that_is_not_json_is_refused(sqlite_things: Asker, body: bytes) -> None:
-    answer = sqlite_things.post("/admin/v1/things", body, headers={"content-type": "application/json"})
-    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+def nested(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"{", "the body is not JSON: expecting property name enclosed in double quotes (line 1, column 2)"),
+        (b'{"name":\n nul}', "the body is not JSON: expecting value (line 2, column 2)"),
+        (b'{"name": "\xff"}', "the body is not JSON: what begins at byte 11 is not UTF-8"),
+        ('{"name": "a"}'.encode("utf-16"), "the body is not JSON: what begins at byte 1 is not UTF-8"),
+        (b"[" * 100_000, "the body is nested more than 64 deep"),
+        (nested(100_000), "the body is nested more than 64 deep"),
+        (nested(65), "the body is nested more than 64 deep"),
+        (b'{"sizes": [NaN]}', "the body is not JSON: `NaN` is not a number"),
+        (b'{"sizes": [Infinity]}', "the body is not JSON: `Infinity` is not a number"),
+        (b'{"sizes": [-Infinity]}', "the body is not JSON: `-Infinity` is not a number"),
+        (b'{"sizes": [1e999]}', "the body holds a number that is too large: `1e999`"),
+        (b'{"sizes": [-1e999]}', "the body holds a number that is too large: `-1e999`"),
+        (b'{"n": ' + b"1" * 309 + b"}", f"the body holds a number that is too large: `{'1' * 100}…`"),
+        (b'{"n": ' + b"1" * 5_000 + b"}", f"the body holds a number that is too large: `{'1' * 100}…`"),
+        (b'{"name": "a", "name": "b"}', "the body has the member `name` twice in one object"),
+        (b'{"o": [{"a": 1, "\\u0061": 2}]}', "the body has the member `a` twice in one object"),
+    ],
+)
+def test_a_body_that_is_not_json_is_refused_with_what_is_wrong(sqlite_things: Asker, body: bytes, detail: str) -> None:
+    for method, path in (("POST", ""), ("PUT", "/a")):
+        headers = {"content-type": "application/json", "if-match": "*"}
+        answer = sqlite_things.send(method, f"/admin/v1/things{path}", body, headers=headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+        assert answer.json()["detail"] == detail
+
+
+def test_what_is_nested_as_deep_as_may_be_is_read(sqlite_things: Asker) -> None:
+    answer = sqlite_things.post("/admin/v1/things", nested(64), headers={"content-type": "application/json"})
+    assert answer.status_code == 422
 
 
 def test_a_body_that_is_too_long_is_refused_before_it_is_read(sqlite_things: Asker) -> None:

@@ -302,3 +302,15 @@ def test_of_two_editors_with_the_same_state_in_hand_exactly_one_wins(facts: Aske
         codes = sorted(pool.map(write, range(writers)))
     assert codes == [200, *[412] * (writers - 1)]
     assert len(read(facts, "entities/acme/history")["items"]) == 2
+
+
+@pytest.mark.parametrize("rank", [True, "5", 5.0, 1.5])
+def test_a_rank_is_a_whole_number(sqlite_facts: Asker, rank: object) -> None:
+    answer = sqlite_facts.put("/admin/v1/sources/register", {"rank": rank}, headers=NEW)
+    assert (answer.status_code, pointers(answer)) == (422, {"/rank": "must be a whole number"})
+
+
+@pytest.mark.parametrize("control", [1, "yes"])
+def test_control_is_true_or_false(sqlite_facts: Asker, control: object) -> None:
+    answer = sqlite_facts.post("/admin/v1/interests", {"owner": "a", "subject": "b", "control": control})
+    assert (answer.status_code, pointers(answer)) == (422, {"/control": "must be true or false"})

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from service.admin import keys, roles
 from service.storage import keys as kept
+from service.storage.bootstrap import issue_bootstrap_key
 from service.storage.database import Database
 from service.storage.key_records import digest_of
 from tests.admin.conftest import ADDRESS, Asker, served
@@ -103,10 +104,45 @@ def test_nobody_makes_a_key_with_a_role_that_they_lack(sqlite_asker: Asker) -> N
     answer = sqlite_asker.post(PATH, wanted, who="operator")
     assert (answer.status_code, answer.json()["detail"]) == (
         403,
-        "nobody hands out a role that they lack: `approver`",
+        "nobody hands out a role that may do what they may not: `approver`",
     )
     assert [tuple(row)[:4] for row in audited(sqlite_asker)] == [("test:operator", ADDRESS, "auth.refused", "key:")]
     assert sqlite_asker.post(PATH, {**wanted, "scopes": ["role:operator"]}, who="operator").status_code == 201
+
+
+def test_an_operator_hands_out_a_role_that_may_do_no_more_than_they(sqlite_asker: Asker) -> None:
+    for role, status in {"viewer": 201, "operator": 201, "editor": 403, "auditor": 403, "approver": 403}.items():
+        answer = sqlite_asker.post(PATH, {"name": "robot", "scopes": [f"role:{role}"]}, who="operator")
+        assert (role, answer.status_code) == (role, status)
+
+
+@pytest.mark.parametrize("end", ["2027-01-01T00:00:00Z", None])
+def test_nobody_lets_a_key_live_on_that_may_do_more_than_they(sqlite_asker: Asker, end: str | None) -> None:
+    key = created(sqlite_asker, scopes=["role:approver"], expires_at="2026-12-01T00:00:00Z")["key"]
+    path, state = f"{PATH}/{key['id']}", {"if-match": "*"}
+    answer = sqlite_asker.patch(path, {"expires_at": end}, who="operator", headers=state)
+    assert (answer.status_code, sqlite_asker.get(path).json()) == (403, key)
+    last = audited(sqlite_asker)[-1]
+    assert (last.actor, last.action, last.object) == ("test:operator", "auth.refused", f"key:{key['id']}")
+    shorter = {"expires_at": "2026-11-30T00:00:00Z", "name": "ends soon"}
+    assert sqlite_asker.patch(path, shorter, who="operator", headers=state).status_code == 200
+    assert sqlite_asker.patch(path, {"expires_at": end}, headers=state).status_code == 200
+
+
+def test_whoever_manages_keys_lets_a_decision_key_live_on(sqlite_asker: Asker) -> None:
+    path = f"{PATH}/{created(sqlite_asker, expires_at='2026-12-01T00:00:00Z')['key']['id']}"
+    assert sqlite_asker.patch(path, {"expires_at": None}, who="operator", headers={"if-match": "*"}).status_code == 200
+
+
+def test_the_first_credential_ends_when_it_ends(asker: Asker, clock: Clock) -> None:
+    issue_bootstrap_key(asker.admin.database)
+    path, state = f"{PATH}/bootstrap", {"if-match": "*"}
+    clock.advance(timedelta(hours=1))
+    for end in (None, "2026-11-24T00:00:00Z"):
+        assert asker.patch(path, {"expires_at": end}, headers=state).status_code == 403
+    assert [row.action for row in audited(asker)] == ["key.create", "auth.refused", "auth.refused"]
+    renewed = asker.post(f"{path}/rotate", {"grace_seconds": 604_800}).json()
+    assert {renewed[name]["expires_at"] for name in ("key", "replaced")} == {"2026-11-23T12:00:00Z"}
 
 
 def test_nobody_gets_hold_of_a_key_with_a_role_that_they_lack_by_renewing_it(sqlite_asker: Asker) -> None:
@@ -176,6 +212,17 @@ def test_keys_are_listed_by_pages_and_found_by_what_is_known_of_them(asker: Aske
     found = asker.get(f"{PATH}?name=TW&status=active&scope=decide&created_by=test:everything").json()
     assert [key["name"] for key in found["items"]] == ["two"]
     assert asker.get(f"{PATH}?status=revoked").json()["items"] == []
+
+
+@pytest.mark.parametrize("query", ["status=lost", "scope=role:root", "scope="])
+def test_keys_are_not_looked_for_by_what_no_key_has(sqlite_asker: Asker, query: str) -> None:
+    assert sqlite_asker.get(f"{PATH}?{query}").status_code == 422
+
+
+@pytest.mark.parametrize("seconds", [True, "60", 60.0])
+def test_a_grace_is_a_whole_number(sqlite_asker: Asker, seconds: object) -> None:
+    path = f"{PATH}/{created(sqlite_asker)['key']['id']}/rotate"
+    assert sqlite_asker.post(path, {"grace_seconds": seconds}).status_code == 422
 
 
 @pytest.mark.parametrize("cursor", ["x", "WyJhIl0", "WzEsMl0", "e30", "WzEsIlx1MDAwMCJd"])
