@@ -100,7 +100,7 @@ class Watch:
     @asynccontextmanager
     async def lifespan(self, _: object) -> AsyncIterator[None]:
         """Load the data unless that is done, and look for changes until the app ends."""
-        async with running(self._run()):
+        async with running(self.telemetry.work_failed, watch=self._run):
             yield
 
     async def _run(self) -> None:

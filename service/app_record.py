@@ -3,9 +3,9 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -29,7 +29,7 @@ from service.errors import NotAvailable, NotReady, Unavailable
 from service.follow import Clocks, Follower
 from service.hints import Hints
 from service.history import RecordedHistory
-from service.housekeeping import Housekeeping, Instance, Signing
+from service.housekeeping import Housekeeping, Instance, Noticeboard, Signing
 from service.in_force import InForce
 from service.locations import Locations
 from service.parts import (
@@ -38,6 +38,7 @@ from service.parts import (
     Service,
     Surroundings,
     Unrecorded,
+    Work,
     address_sources,
     join,
     log_notices,
@@ -60,6 +61,7 @@ from service.storage.migrate import require_current
 from service.upkeep import keep_up
 
 ADMIN = "/admin/"
+FAREWELL_SECONDS = 2.0
 FACTS_THREADS = 4
 OFFLINE_SECONDS = 3600.0
 """A command decides from the one state that it has read."""
@@ -74,6 +76,13 @@ class Shared:
 
     facts: RedisFacts | None
     hints: Hints | None
+
+    @property
+    def is_silent(self) -> bool:
+        """Redis is there by the settings, and does not answer."""
+        return (self.facts is not None and self.facts.is_open) or (
+            self.hints is not None and not self.hints.is_listening
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +101,15 @@ class Record:
 
     around: Surroundings
     database: Database
+    reads: Database
+    """The same, with connections for whoever decides and nobody else."""
     follower: Follower
     shared: Shared
     access: Access
     programs: Programs
     in_force: InForce
     log: DecisionLog | None
-    threads: tuple[ThreadPoolExecutor, ThreadPoolExecutor]
+    threads: tuple[ThreadPoolExecutor, ...]
 
     def changed(self, position: Position) -> None:
         """Have a change taken up here and elsewhere. From any thread."""
@@ -109,12 +120,15 @@ class Record:
     def notices(self) -> tuple[str, ...]:
         """What is not as it should be."""
         found = [f"`{id}` is in force by break-glass" for id in self.in_force.publications.break_glass]
-        if self.follower.is_stale:
+        if self.follower.is_stale and self.follower.confirmed_at is not None:
             found.append("the record could not be confirmed in time: accounts are unknown")
         if self.follower.failure:
             found.append(f"the record cannot be followed: {self.follower.failure}")
-        if self.shared.facts is not None and self.shared.facts.is_open:
-            found.append("Redis does not answer: facts come from the database")
+        refusal = self.programs.refusal
+        if refusal is not None and self.programs.is_ready:
+            found.append(f"what is published is not in force here: {refusal.reason or refusal.faults[0]}")
+        if self.shared.is_silent:
+            found.append("Redis does not answer: facts come from the database, and changes are found by asking it")
         if self.in_force.broken_trail:
             found.append(f"the audit trail was changed, or the database restored: {self.in_force.broken_trail}")
         found.extend(log_notices(self.log))
@@ -137,11 +151,16 @@ class Record:
         if self.shared.facts is not None:
             await self.shared.facts.connect()
         house = self.housekeeping()
-        work = [self.follower.run(self.in_force), keep_up(house.turns(), self._failed), self._addresses()]
+        failed = self.around.telemetry.work_failed
+        works: dict[str, Work] = {
+            "follow": partial(self.follower.run, self.in_force),
+            "house": partial(keep_up, house.turns(), failed),
+            "addresses": self._addresses,
+        }
         if self.shared.hints is not None:
-            work.append(self.shared.hints.run())
+            works["hints"] = self.shared.hints.run
         try:
-            async with running(*work):
+            async with running(failed, **works):
                 yield
         finally:
             await self._end(house)
@@ -157,6 +176,7 @@ class Record:
             in_force=self.in_force,
             uses=self.access.uses,
             notices=self.notices,
+            board=Noticeboard(self.around.telemetry.notice_begun, self.around.telemetry.notice_ended),
             changed=self.changed,
             suspended=self.around.telemetry.draft_suspended,
             approvals_required=settings.approvals_required,
@@ -170,16 +190,25 @@ class Record:
                 await look_at_addresses(self.programs, self.around.locations, self.around.telemetry)
 
     async def _end(self, house: Housekeeping) -> None:
+        """Say farewell where somebody listens; whoever hangs at a database that does not answer is let go."""
         if self.shared.facts is not None:
             await self.shared.facts.close()
-        for farewell in (house.leave, house.note_uses, self.access.refusals.close):
-            with suppress(Unavailable):
-                await asyncio.to_thread(farewell)
+        farewells = {"leave": house.leave, "uses": house.note_uses, "refusals": self.access.refusals.close}
+        for name, farewell in farewells.items():
+            try:
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await asyncio.to_thread(farewell)
+            except (Unavailable, TimeoutError):
+                self._abort()
+            except Exception as error:
+                self.around.telemetry.work_failed(name, error)
+        self._abort()
         for threads in self.threads:
             threads.shutdown(wait=False, cancel_futures=True)
 
-    def _failed(self, work: str, error: Exception) -> None:
-        self.around.telemetry.work_failed(work, error)
+    def _abort(self) -> None:
+        for database in (self.database, self.reads):
+            database.abort()
 
 
 def over_record(around: Surroundings) -> Service:
@@ -193,22 +222,33 @@ def over_record(around: Surroundings) -> Service:
     settings, clock = around.settings, around.clock
     database = open_database(settings.database or "", clock)
     require_current(database)
-    threads = (ThreadPoolExecutor(1, "follow"), ThreadPoolExecutor(FACTS_THREADS, "facts"))
-    follower = Follower(database, Clocks(clock, since_boot), settings.max_staleness_seconds, threads[0])
+    reads = open_database(settings.database or "", clock)
+    following, facts, taking, asking = threads = _threads()
+    follower = Follower(reads, Clocks(clock, since_boot), settings.max_staleness_seconds, following)
     shared = _shared(settings, follower)
-    dossiers = RecordedDossiers(database, follower, shared.facts or NoCache(), threads[1])
-    source = RecordedSource(database, dossiers, follower, settings.ruleset)
+    dossiers = RecordedDossiers(reads, follower, shared.facts or NoCache(), facts)
+    source = RecordedSource(reads, dossiers, follower, settings.ruleset)
     programs = Programs(source, around.telemetry, clock, partial(address_sources, around.locations))
     access = _access(database, around)
     log = make_log(around)
-    in_force = InForce(database, programs, access.callers)
-    record = Record(around, database, follower, shared, access, programs, in_force, log, threads)
+    in_force = InForce(reads, programs, access.callers, taking)
+    record = Record(around, database, reads, follower, shared, access, programs, in_force, log, threads)
     around.telemetry.registry.register(FollowingCollector(record.following))
-    history = RecordedHistory(database, follower, settings.ruleset, threads[1])
+    history = RecordedHistory(database, follower, settings.ruleset, asking)
     others = {ADMIN: make_admin_api(_admin(record))}
     recorder = recorder_of(around.telemetry, log)
     parts = Parts(programs, history, access.callers, recorder, record.lifespan, record.notices, others)
     return join(around, parts, log)
+
+
+def _threads() -> tuple[ThreadPoolExecutor, ThreadPoolExecutor, ThreadPoolExecutor, ThreadPoolExecutor]:
+    """To follow, to read facts, to take up rules and keys, to ask about the past: none waits for another."""
+    return (
+        ThreadPoolExecutor(1, "follow"),
+        ThreadPoolExecutor(FACTS_THREADS, "facts"),
+        ThreadPoolExecutor(1, "take-up"),
+        ThreadPoolExecutor(1, "history"),
+    )
 
 
 def offline_over_record(url: str, ruleset: str | None, locations: Locations) -> Offline:
@@ -248,7 +288,7 @@ class RulesAlone:
     def drop_everything(self) -> None:
         """Nothing is memorised."""
 
-    async def take_up(self, touched: Touched) -> None:
+    async def take_up(self, subjects: Collection[str]) -> None:
         await asyncio.to_thread(self.programs.load)
 
     def confirmed(self) -> None:
@@ -259,6 +299,9 @@ class Unreported:
     """Keeps to itself how a reading of the data ended: whoever asked is told."""
 
     def published(self, snapshot: Snapshot) -> None:
+        """Do nothing."""
+
+    def restated(self, snapshot: Snapshot) -> None:
         """Do nothing."""
 
     def refused(self, refusal: Refusal) -> None:

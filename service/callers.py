@@ -13,7 +13,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from service.attempts import TOO_MANY, Attempts
-from service.errors import NotAllowed, NotAuthenticated, TooManyRequests
+from service.errors import NotAllowed, NotAuthenticated, NotReady, TooManyRequests
 from service.settings import Permission
 from service.storage import keys
 from service.storage.database import Database
@@ -86,7 +86,7 @@ class Callers:
         self._attempts = attempts
         self._uses = uses
         self._on_refused = on_refused
-        self._known: Mapping[str, _Known] = MappingProxyType({})
+        self._known: Mapping[str, _Known] | None = None
 
     def reload(self, connection: Connection) -> None:
         """Read the keys again, and swap them in at once."""
@@ -101,12 +101,15 @@ class Callers:
         A good key is let through however many bad ones came from the same place: behind a proxy, they share it.
 
         Raises:
+            NotReady: no keys were read yet, so that nobody can tell.
             NotAuthenticated: there is no key, or none that counts.
             NotAllowed: it is no decision key.
             TooManyRequests: it does not count, and too many from there did not of late.
         """
         if not self._terms.keys_required:
             return self._terms.unkeyed
+        if self._known is None:
+            raise NotReady("no keys are read yet: ask again")
         text = _credential(authorization, api_key)
         if text is None:
             raise self._refusal("no key", peer, "")

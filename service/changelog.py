@@ -5,6 +5,7 @@ one asks here whether a change since has touched that. Pure, and never raises. N
 lives on the event loop.
 """
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
@@ -23,7 +24,7 @@ class _LastChanges:
     """The number of the last change of each id, in the order of those numbers."""
 
     def __init__(self) -> None:
-        self._last: dict[str, int] = {}
+        self._last: OrderedDict[str, int] = OrderedDict()  # a dict is slow to lose its oldest key
 
     def __len__(self) -> int:
         return len(self._last)
@@ -34,11 +35,11 @@ class _LastChanges:
 
     def note(self, id: str, seq: int) -> None:
         """The id changed, later than all others."""
-        self._last.pop(id, None)
         self._last[id] = seq
+        self._last.move_to_end(id)
 
     def forget_oldest(self) -> None:
-        del self._last[next(iter(self._last))]
+        self._last.popitem(last=False)
 
     def forget(self) -> None:
         self._last.clear()

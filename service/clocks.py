@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 
 def utc_now() -> datetime:
@@ -9,6 +10,5 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def since_boot() -> float:
-    """Seconds of a clock that never steps, and goes on while the machine sleeps where there is such a clock."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+since_boot = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Seconds of a clock that never steps, and goes on while the machine sleeps where there is such a clock."""

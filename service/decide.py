@@ -6,6 +6,7 @@ screenings are at hand, unless the answer must be recorded first.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -196,6 +197,8 @@ class Decider:
     recorder: Recorder
     new_id: Callable[[], str]
     history: History
+    explaining: Executor | None = None
+    """Threads for explanations, which take long and must keep nobody else waiting."""
 
     async def decide(self, request: AccessRequest) -> Answer:
         """Decide by the program that is in force when the request arrives."""
@@ -212,7 +215,7 @@ class Decider:
         snapshot = self.programs.current
         answer = await self._recorded(request, snapshot)
         moment = _moment(request, answer.located)
-        explanation = await asyncio.to_thread(explain, snapshot.ruleset, *answer.facts, moment)
+        explanation = await self._explained(snapshot.ruleset, *answer.facts, moment)
         return answer, replace(explanation, decision=answer.decision)
 
     async def _recorded(self, request: AccessRequest, snapshot: Snapshot) -> Answer:
@@ -236,9 +239,15 @@ class Decider:
         then = await self.history.then(request)
         located = self.locations.locate(request.address)
         moment = _moment(request, located)
-        explanation = await asyncio.to_thread(explain, then.ruleset, then.account, then.resource, moment)
+        explanation = await self._explained(then.ruleset, then.account, then.resource, moment)
         facts = (then.account, then.resource)
         return Answer(self.new_id(), explanation.decision, request, located, then.sources, facts), explanation
+
+    async def _explained(
+        self, ruleset: RuleSet, account: AccountFacts, resource: ResourceFacts, moment: Request
+    ) -> Explanation:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.explaining, explain, ruleset, account, resource, moment)
 
 
 def _told_stale(decision: Decision) -> Decision:

@@ -34,8 +34,8 @@ class Lag:
 
     @property
     def behind(self) -> bool:
-        """Something about this instance needs a look, or a moment's patience."""
-        return bool(self.changes or self.silent or self.expected_revision is not None or self.notice)
+        """What it answers by may not be what it should."""
+        return bool(self.changes or self.silent or self.expected_revision is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ the moment before its query, once all that it makes old is dropped. Staleness is
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,17 +13,22 @@ from datetime import datetime
 from typing import Protocol
 
 from service.changelog import ChangeLog
-from service.errors import BadRequest, NotCaughtUp
+from service.errors import BadRequest, NotCaughtUp, Unavailable
 from service.screenings import Touched
 from service.storage.changes import Change, Page, changes_after
 from service.storage.database import Database, Position
 
 POLL_SECONDS = 0.25
+HINT_SECONDS = 0.01
+READ_SECONDS = 2.5
+"""How long the database may take to say what has changed."""
 SILENCE_SECONDS = 2.0
 REACH_SECONDS = 1.0
 """How long a request waits for the data that it asks for."""
 
 BEGINNING = Position("", 0)
+RULES_AND_KEYS: frozenset[str] = frozenset(("ruleset", "key"))
+"""What is read again when it changes; all else is dropped."""
 
 
 class Listener(Protocol):
@@ -34,7 +39,7 @@ class Listener(Protocol):
 
     def drop_everything(self) -> None: ...
 
-    async def take_up(self, touched: Touched) -> None:
+    async def take_up(self, subjects: Collection[str]) -> None:
         """Put new rule sets and keys in force."""
 
     def confirmed(self) -> None:
@@ -53,16 +58,18 @@ class Follower:
     """How far this process has followed the record."""
 
     def __init__(self, database: Database, clocks: Clocks, max_staleness: float, threads: Executor) -> None:
-        """`max_staleness`: seconds. `threads` reads the database for nobody else, so that no one holds it up."""
+        """`max_staleness`: seconds. `database` and `threads` serve whoever decides and nobody else."""
         self._database = database
         self._clocks = clocks
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._max_staleness = max_staleness
         self._threads = threads
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._confirmed = float("-inf")
+        self._taken_up = float("-inf")
+        self._pending: set[str] = set()
+        self._taking: asyncio.Task[None] | None = None
         self._hinted = asyncio.Event()
         self._moved = asyncio.Condition()
-        self._polling = asyncio.Lock()
         self.changes = ChangeLog("", 0)
         self.facts = BEGINNING
         """The last change that no fact here is older than; rules and keys may still be on their way."""
@@ -71,13 +78,18 @@ class Follower:
         self.confirmed_at: datetime | None = None
         """When nothing newer was known to be missing; None before the first time."""
         self.started_at = clocks.now()
-        self.failure = ""
-        """Why the last poll failed; empty if it did not."""
+        self._unread = ""
+        self._untaken = ""
+
+    @property
+    def failure(self) -> str:
+        """Why the last poll, or what it found, could not be followed; empty if it could."""
+        return self._unread or self._untaken
 
     @property
     def is_stale(self) -> bool:
-        """Whether it has been too long since the record could be confirmed."""
-        return self._clocks.monotonic() - self._confirmed > self._max_staleness
+        """Whether it has been too long since the record could be confirmed, and what it holds be put in force."""
+        return self._clocks.monotonic() - min(self._confirmed, self._taken_up) > self._max_staleness
 
     @property
     def is_silent(self) -> bool:
@@ -91,36 +103,48 @@ class Follower:
                 self._loop.call_soon_threadsafe(self._hinted.set)
 
     async def run(self, listener: Listener) -> None:
-        """Poll until cancelled; whatever fails is tried again."""
+        """Poll until cancelled; whatever fails is tried again, and a rule set that takes long holds up nothing else."""
         self._loop = asyncio.get_running_loop()
         while True:
-            await self.poll(listener)
+            await self._look(listener)
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._hinted.wait()
+                    await asyncio.sleep(HINT_SECONDS)  # many hints are one
             self._hinted.clear()
 
     async def poll(self, listener: Listener) -> bool:
-        """Put in force what has changed; False if that could not be found out."""
-        async with self._polling:
-            began, began_at = self._clocks.monotonic(), self._clocks.now()
-            try:
-                page = await asyncio.get_running_loop().run_in_executor(self._threads, self._read)
-                self._forget(page, listener)
-                self._confirmed, self.confirmed_at = began, began_at
-                await self._take_up(page, listener)
-            except Exception as error:  # whatever it is, following goes on, and staleness says the rest
-                self.failure = str(error) or type(error).__name__
-                return False
-            self.failure = ""
+        """Put in force what has changed; False if that could not be found out, or not be done."""
+        await self._look(listener)
+        if self._taking is not None:
+            await self._taking
+        return not self.failure
+
+    async def _look(self, listener: Listener) -> None:
+        began, began_at = self._clocks.monotonic(), self._clocks.now()
+        try:
+            page = await self._page()
+            self._forget(page, listener)
+            self._confirmed, self.confirmed_at, self._unread = began, began_at, ""
+            self._begin_to_take_up(page, listener, began)
             listener.confirmed()
+        except Exception as error:  # whatever it is, following goes on, and staleness says the rest
+            self._unread = str(error) or type(error).__name__
         async with self._moved:
             self._moved.notify_all()
-        return True
+
+    async def _page(self) -> Page:
+        """What has changed. A database that is frozen is left: its connections are broken off, and made anew."""
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._read)
+        except TimeoutError:
+            self._database.abort()
+            raise Unavailable("the database does not answer in time") from None
 
     def _read(self) -> Page:
         with self._database.reading() as connection:
-            return changes_after(connection, self.position)
+            return changes_after(connection, self.facts)
 
     def _forget(self, page: Page, listener: Listener) -> None:
         """From here on nothing is used that these changes make old."""
@@ -132,14 +156,33 @@ class Follower:
             listener.drop_everything()
         elif touched:
             listener.drop(touched)
+        self._pending |= {"ruleset", "key"} if page.is_anew else RULES_AND_KEYS & touched.keys()
         self.facts = page.position
 
-    async def _take_up(self, page: Page, listener: Listener) -> None:
-        """Put in force what is new; the position moves when that is done, and not before."""
-        touched = {"ruleset": {""}, "key": {""}} if page.is_anew else _touched(page.changes)
-        if touched:
-            await listener.take_up(touched)
-        self.position = page.position
+    def _begin_to_take_up(self, page: Page, listener: Listener, began: float) -> None:
+        """Put in force what is new, beside all else; the position moves when that is done, and not before."""
+        if self.position == BEGINNING and self._taken_up < 0:
+            self._taken_up = began  # there is nothing old here that could be in force
+        if self._taking is not None and not self._taking.done():
+            return
+        if self._pending:
+            self._taking = asyncio.create_task(self._take_up(listener, began))
+        else:
+            self.position, self._taken_up = page.position, began
+
+    async def _take_up(self, listener: Listener, began: float) -> None:
+        pending, upto = self._pending, self.facts
+        self._pending = set()
+        try:
+            await listener.take_up(pending)
+        except Exception as error:
+            self._pending |= pending
+            self._untaken = str(error) or type(error).__name__
+            return
+        self.position, self._taken_up, self._untaken = upto, began, ""
+        listener.confirmed()
+        async with self._moved:
+            self._moved.notify_all()
 
     def _note(self, page: Page) -> None:
         """Tell the log of changes, those without a trace too."""

@@ -1,8 +1,9 @@
 """What was known before now, as the record has it: nothing in it is overwritten."""
 
 import asyncio
+from asyncio import Semaphore
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -16,6 +17,10 @@ from service.recorded_rules import DATABASE_SOURCE, ruleset_in_force
 from service.storage.database import Database, Unavailable, micros
 from service.storage.dossiers import read_account, read_resource, read_with_entity
 
+ASKED_LIMIT = 32
+"""So many who ask about the past wait at once."""
+THEN_SECONDS = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedHistory:
@@ -25,6 +30,8 @@ class RecordedHistory:
     follower: Follower
     ruleset: str | None
     threads: Executor
+    """Their own: what asks about the past keeps nobody waiting who decides now."""
+    asked: Semaphore = field(default_factory=lambda: Semaphore(ASKED_LIMIT))
 
     async def reach(self, token: str) -> None:
         """Wait until decisions are made from data that has seen a write."""
@@ -35,8 +42,13 @@ class RecordedHistory:
         known_at = cast(datetime, request.known_at)
         if request.inline is not None and request.inline.declared is not None:
             raise _unknown("/context/known_at", "what was declared then is recorded: it cannot be given")
+        if self.asked.locked():
+            raise NotAvailable("too many ask about the past: ask again")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, self._then, request, known_at)
+            async with self.asked, asyncio.timeout(THEN_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self.threads, self._then, request, known_at)
+        except TimeoutError:
+            raise NotAvailable("the database does not answer in time: ask again") from None
         except NotReady:
             raise _unknown("/context/known_at", "no rule set was in force then") from None
         except InvalidData as invalid:

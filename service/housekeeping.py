@@ -53,6 +53,25 @@ class Signing:
     export: Path | None
 
 
+class Noticeboard:
+    """Says once what is not as it should be, and once that it is again."""
+
+    def __init__(self, begun: Callable[[str], None], ended: Callable[[str], None]) -> None:
+        self._begun = begun
+        self._ended = ended
+        self._shown: tuple[str, ...] = ()
+
+    def show(self, notices: tuple[str, ...]) -> None:
+        """These are the notices of now."""
+        for notice in notices:
+            if notice not in self._shown:
+                self._begun(notice)
+        for notice in self._shown:
+            if notice not in notices:
+                self._ended(notice)
+        self._shown = notices
+
+
 @dataclass(frozen=True, slots=True)
 class Housekeeping:
     """The work of one instance."""
@@ -64,6 +83,7 @@ class Housekeeping:
     in_force: InForce
     uses: Uses
     notices: Notices
+    board: Noticeboard
     changed: Callable[[Position], None]
     suspended: Callable[[str, str], None]
     """Is told of a draft that could not be published in its time, and why."""
@@ -74,6 +94,7 @@ class Housekeeping:
         """Each piece of work, and how often it is done."""
         return (
             Turn("publish what is scheduled", self.publish, SCHEDULE_SECONDS),
+            Turn("look for what is not as it should be", self.look, BEAT_SECONDS),
             Turn("say how it is", self.beat, BEAT_SECONDS),
             Turn("note when keys were used", self.note_uses, USES_SECONDS),
             Turn("sign the audit trail", self.sign, SIGN_SECONDS),
@@ -96,6 +117,10 @@ class Housekeeping:
         if done:
             self.changed(self.database.position())
         return None
+
+    def look(self) -> None:
+        """Log what begins, and what ends, of all that is not as it should be. Asks no database."""
+        self.board.show(self.notices())
 
     def beat(self) -> None:
         """Say how this instance is."""

@@ -1,6 +1,8 @@
 """Puts changes of the record in force in this process: screenings go, rule sets and keys come."""
 
 import asyncio
+from collections.abc import Collection
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -8,7 +10,7 @@ from sqlalchemy import Connection
 from service.callers import Callers
 from service.programs import Programs
 from service.screenings import Touched
-from service.storage.database import Database
+from service.storage.database import Database, Unavailable
 from service.storage.rulesets import in_force_by_break_glass, published_documents
 
 
@@ -25,7 +27,9 @@ class Publications:
 class InForce:
     """What is in force here of the record."""
 
-    def __init__(self, database: Database, programs: Programs, callers: Callers) -> None:
+    def __init__(self, database: Database, programs: Programs, callers: Callers, threads: Executor) -> None:
+        """`threads`: at their own pace, they read and compile what is new."""
+        self._threads = threads
         self._database = database
         self._programs = programs
         self._callers = callers
@@ -43,16 +47,17 @@ class InForce:
         if self._programs.is_ready:
             self._programs.current.screenings.clear()
 
-    async def take_up(self, touched: Touched) -> None:
-        """Put new rule sets and keys in force.
+    async def take_up(self, subjects: Collection[str]) -> None:
+        """Put new rule sets and keys in force: keys first, so that nobody is refused by rules that come too early.
 
         Raises:
             Unavailable: the database cannot be reached.
         """
-        if "ruleset" in touched:
-            await asyncio.to_thread(self._take_up_rules)
-        if "key" in touched:
-            await asyncio.to_thread(self._take_up_keys)
+        loop = asyncio.get_running_loop()
+        if "key" in subjects:
+            await loop.run_in_executor(self._threads, self._take_up_keys)
+        if "ruleset" in subjects:
+            await loop.run_in_executor(self._threads, self._take_up_rules)
 
     def confirmed(self) -> None:
         """Let decisions say how fresh their data is."""
@@ -60,6 +65,11 @@ class InForce:
 
     def _take_up_rules(self) -> None:
         self._programs.load()
+        refusal = self._programs.refusal
+        if refusal is not None and refusal.may_pass:
+            raise Unavailable(refusal.reason)
+        if refusal is not None:
+            return  # what is in force is still what was
         with self._database.reading() as connection:
             self.publications = _publications(connection)
 

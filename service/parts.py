@@ -5,7 +5,8 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias, TypeVar
@@ -26,6 +27,9 @@ from service.telemetry import Telemetry
 
 Lifespan: TypeAlias = Callable[[object], AbstractAsyncContextManager[None]]
 T = TypeVar("T")
+
+RESTART_SECONDS = 1.0
+"""After which work begins again that ended, as none should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,8 @@ def join(around: Surroundings, parts: Parts, log: DecisionLog | None) -> Service
     from service.api import Endpoints, make_api
 
     settings, telemetry, clock = around.settings, around.telemetry, around.clock
-    decider = Decider(parts.programs, around.locations, parts.recorder, around.new_id, parts.history)
+    explaining = ThreadPoolExecutor(1, "explain")
+    decider = Decider(parts.programs, around.locations, parts.recorder, around.new_id, parts.history, explaining)
     terms = Terms(settings.body_limit_bytes, settings.evaluations_limit, settings.explanations_limit)
     authzen = AuthZen(decider, parts.callers, terms, clock, telemetry.faulted)
     status = Status(parts.programs, clock, parts.notices)
@@ -161,23 +166,32 @@ async def look_at_addresses(programs: Programs, locations: Locations, telemetry:
     try:
         if await asyncio.to_thread(locations.reload):
             programs.restate_sources()
-            telemetry.restated(programs.current)
     except InvalidDatabases as invalid:
         telemetry.addresses_refused(invalid.problems)
 
 
+Work: TypeAlias = Callable[[], Coroutine[object, object, None]]
+
+
 @asynccontextmanager
-async def running(*work: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    """Do all of it meanwhile, and end it afterwards."""
-    tasks = [asyncio.create_task(each) for each in work]
+async def running(failed: Callable[[str, Exception], None], **works: Work) -> AsyncIterator[None]:
+    """Do all of it meanwhile, whatever fails in it, and end it afterwards. `failed` is told which work, and why."""
+    tasks = [asyncio.create_task(_again(name, work, failed)) for name, work in works.items()]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _again(name: str, work: Work, failed: Callable[[str, Exception], None]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            failed(name, error)
+        await asyncio.sleep(RESTART_SECONDS)
 
 
 class Unrecorded:

@@ -55,6 +55,7 @@ class Reporter(Protocol):
     """Is told how each reading of the data ended."""
 
     def published(self, snapshot: "Snapshot") -> None: ...
+    def restated(self, snapshot: "Snapshot") -> None: ...
     def refused(self, refusal: "Refusal") -> None: ...
 
 
@@ -80,6 +81,8 @@ class Refusal:
     faults: tuple[Fault, ...]
     reason: str = ""
     """In place of faults, when the reading itself failed."""
+    may_pass: bool = False
+    """Nothing is known to be wrong with the data: reading it again may succeed."""
 
 
 def snapshot_of(world: LoadedWorld, other_sources: tuple[SourceState, ...]) -> Snapshot:
@@ -155,6 +158,7 @@ class Programs:
             if self._snapshot is not None:
                 sources = (self._snapshot.world.state(), *self._other_sources())
                 self._snapshot = replace(self._snapshot, sources=sources)
+                self._reporter.restated(self._snapshot)
 
     def _made_or_refused(self) -> Snapshot | Refusal:
         try:
@@ -166,7 +170,7 @@ class Programs:
         except InvalidData as invalid:
             return Refusal(self._clock(), invalid.faults)
         except Exception as error:  # whatever it is, the last good snapshot must go on serving
-            return Refusal(self._clock(), (), f"the data could not be read: {error}")
+            return Refusal(self._clock(), (), f"the data could not be read: {error}", may_pass=True)
 
     def _made(self) -> Snapshot:
         return snapshot_of(self._source.load(), self._other_sources())

@@ -18,6 +18,8 @@ from service.storage.database import Database
 from service.storage.dossiers import read_account, read_resource, read_with_entity
 
 WAITING_LIMIT = 10_000
+GIVEN_LIMIT = 64
+"""So many facts with an entity that the caller gave are read at once."""
 """More facts than these are not waited for at once: the database is too far behind to answer in time."""
 
 FACTS_SECONDS = 1.0
@@ -64,6 +66,7 @@ class RecordedDossiers:
         self._threads = threads
         self._flights: dict[tuple[Kind, str], asyncio.Task[Dossier]] = {}
         self._resources: dict[str, Dossier] = {}
+        self._given = 0
 
     @property
     def is_stale(self) -> bool:
@@ -106,11 +109,16 @@ class RecordedDossiers:
             with self._database.reading() as connection:
                 return read_with_entity(connection, account, entity)
 
+        if self._follower.is_silent or self._given >= GIVEN_LIMIT:
+            raise Unreachable("the database does not answer, or has too much to do")
+        self._given += 1
         try:
             async with asyncio.timeout(FACTS_SECONDS):
                 return await self._read(read)
         except TimeoutError:
             raise Unreachable("the database does not answer in time") from None
+        finally:
+            self._given -= 1
 
     def stranger(self, account: str) -> Known:
         position = self._follower.facts

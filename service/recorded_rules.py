@@ -10,13 +10,13 @@ from rules.language import RuleSet
 from rules.parse import parse_ruleset
 from service.decide import SourceState
 from service.documents import Document, Fault, InvalidData, faults_of, read_document
-from service.errors import NotReady
+from service.errors import NotReady, Unavailable
 from service.follow import Follower
 from service.packs import pack_documents
 from service.recorded import RecordedDossiers
 from service.storage.database import FOREVER, Database
 from service.storage.rulesets import PublishedDocument, published_documents
-from service.storage.schema import accounts, resources
+from service.storage.schema import accounts, resources, rulesets
 
 DATABASE_SOURCE = "database"
 """What decisions call the record among their sources."""
@@ -55,7 +55,7 @@ class RecordedSource:
     dossiers: RecordedDossiers
     follower: Follower
     ruleset: str | None
-    """Id of the rule set that decides; None: the only one that no other includes."""
+    """Id of the rule set that decides; None: the one that no other includes; of several, the oldest."""
 
     def stamp(self) -> object:
         """Nothing: the changes of the record say when to load."""
@@ -66,12 +66,18 @@ class RecordedSource:
 
         Raises:
             InvalidData: with every fault.
-            NotReady: none is published, or it is not said which of them decides.
+            NotReady: none is published.
+            Unavailable: they could not be read, for whatever reason; to be tried again.
         """
-        with self.database.reading() as connection:
-            ruleset = ruleset_in_force(connection, self.ruleset)
-            examples = (_first_id(connection, accounts, "nobody"), _first_id(connection, resources, "anything"))
-            return RecordedWorld(ruleset, self.dossiers, self.follower, examples)
+        try:
+            with self.database.reading() as connection:
+                ruleset = ruleset_in_force(connection, self.ruleset)
+                examples = (_first_id(connection, accounts, "nobody"), _first_id(connection, resources, "anything"))
+        except (InvalidData, NotReady, Unavailable):
+            raise
+        except Exception as error:  # what was published must come into force once this has passed
+            raise Unavailable(f"the rules could not be read: {error}") from error
+        return RecordedWorld(ruleset, self.dossiers, self.follower, examples)
 
 
 def _first_id(connection: Connection, table: Table, otherwise: str) -> str:
@@ -84,32 +90,30 @@ def ruleset_in_force(connection: Connection, id: str | None, at: int | None = No
 
     Raises:
         InvalidData: it is faulty.
-        NotReady: none is published, or it is not said which of them decides.
+        NotReady: none is published.
     """
     published = published_documents(connection, at)
     documents = {name: read_document(found.text, f"{name}.{found.form}") for name, found in published.items()}
-    chosen = id if id is not None else _only(documents)
+    chosen = id if id is not None else _root(connection, documents)
     if chosen not in documents:
         raise NotReady(f"no rule set `{chosen}` is published")
     return _parsed(documents[chosen], documents)
 
 
-def _only(documents: Mapping[str, Document]) -> str:
-    """The rule set that no other one includes."""
+def _root(connection: Connection, documents: Mapping[str, Document]) -> str:
+    """The rule set that no other one includes; of several the oldest, so that one more changes nothing."""
     if not documents:
         raise NotReady("no rule set is published yet")
     included = {name for document in documents.values() for name in _includes(document)}
-    roots = sorted(set(documents) - included)
-    if len(roots) != 1:
-        names = ", ".join(f"`{name}`" for name in roots or sorted(documents))
-        raise NotReady(f"several rule sets are published ({names}): say which one decides with `CORDON_RULESET`")
-    return roots[0]
+    roots = sorted(set(documents) - included) or sorted(documents)
+    oldest = select(rulesets.c.id).where(rulesets.c.id.in_(roots)).order_by(rulesets.c.created_at, rulesets.c.id)
+    return str(connection.execute(oldest.limit(1)).scalar_one())
 
 
 def _includes(document: Document) -> list[str]:
     value = document.value
     found = value.get("include") if isinstance(value, Mapping) else None
-    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+    return [name.partition("@")[0] for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def _parsed(document: Document, documents: Mapping[str, Document]) -> RuleSet:

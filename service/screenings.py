@@ -107,17 +107,18 @@ class _Memo(Generic[F]):
     def __init__(self, limits: Limits) -> None:
         self._kept: dict[str, _Entry[F]] = {}
         self._strangers: dict[str, _Entry[F]] = {}
+        self._foreign: dict[str, _Entry[F]] = {}
+        """Apart from all others: an id of another kind may be spelt like one of ours."""
         self._limits = limits
 
-    def at_hand(self, id: str, at: datetime, foreign: bool = False) -> Screened[F] | None:
-        entry = None if foreign else self._kept.get(id)
-        if entry is None:
-            entry = self._strangers.get(id)
-        return entry.screened if entry is not None and entry.is_right(at) else None
+    def find(self, id: str, at: datetime, foreign: bool = False) -> _Entry[F] | None:
+        entry = self._foreign.get(id) if foreign else self._kept.get(id) or self._strangers.get(id)
+        return entry if entry is not None and entry.is_right(at) else None
 
-    def keep(self, id: str, entry: _Entry[F]) -> None:
-        is_stranger = _is_stranger(entry.screened.facts)
-        memo = self._strangers if is_stranger else self._kept
+    def keep(self, id: str, entry: _Entry[F], foreign: bool = False) -> None:
+        is_stranger = foreign or _is_stranger(entry.screened.facts)
+        strangers = self._foreign if foreign else self._strangers
+        memo = strangers if is_stranger else self._kept
         if len(memo) >= (self._limits.unregistered if is_stranger else self._limits.registered):
             memo.pop(next(iter(memo)), None)
         memo[id] = entry
@@ -134,9 +135,10 @@ class _Memo(Generic[F]):
     def clear(self) -> None:
         self._kept.clear()
         self._strangers.clear()
+        self._foreign.clear()
 
     def __len__(self) -> int:
-        return len(self._kept) + len(self._strangers)
+        return len(self._kept) + len(self._strangers) + len(self._foreign)
 
 
 class Screenings:
@@ -147,14 +149,16 @@ class Screenings:
         self._dossiers = dossiers
         self._accounts: _Memo[AccountFacts] = _Memo(limits or Limits())
         self._resources: _Memo[ResourceFacts] = _Memo(limits or Limits())
+        self._unknown: _Memo[AccountFacts] = _Memo(limits or Limits())
+        """Of accounts as they are screened while facts are stale: nothing but the id counts."""
 
     def at_hand(self, request: AccessRequest) -> tuple[Screened[AccountFacts], Screened[ResourceFacts]] | None:
         """Those of the account and of the resource, if both are memorised and right at the request's time."""
         if request.inline is not None or self._dossiers.is_stale:
             return None
-        account = self._accounts.at_hand(request.account, request.at, request.foreign)
-        resource = self._resources.at_hand(request.resource, request.at)
-        return None if account is None or resource is None else (account, resource)
+        account = self._accounts.find(request.account, request.at, request.foreign)
+        resource = self._resources.find(request.resource, request.at)
+        return None if account is None or resource is None else (account.screened, resource.screened)
 
     async def screened(self, request: AccessRequest) -> tuple[Screened[AccountFacts], Screened[ResourceFacts]]:
         """The same, made now where they are missing; a screening of inline facts is never kept.
@@ -184,8 +188,8 @@ class Screenings:
                 return self._stale(request)
             if request.inline is not None:
                 return await self._inline(request, request.inline)
-            found = self._accounts.at_hand(request.account, request.at, request.foreign)
-            return found or await self._made(request)
+            entry = self._accounts.find(request.account, request.at, request.foreign)
+            return entry.screened if entry is not None and self._holds(entry) else await self._made(request)
         except Unreachable:
             return self._stale(request)
 
@@ -195,25 +199,28 @@ class Screenings:
             known = self._dossiers.stranger(id) if request.foreign else await self._known("account", id)
             screened = await self._screen(known, request.at, _screened_account)
             if self._dossiers.holds(known):  # else a change came in while it was fetched or screened
-                self._accounts.keep(id, _Entry(screened, known))
+                self._accounts.keep(id, _Entry(screened, known), request.foreign)
                 return screened
 
     async def _resource(self, request: AccessRequest) -> Screened[ResourceFacts]:
-        found = self._resources.at_hand(request.resource, request.at)
-        while found is None:
+        entry = self._resources.find(request.resource, request.at)
+        while entry is None or not self._holds(entry):
             try:
                 known = await self._known("resource", request.resource)
             except Unreachable:
                 return await self._as_last_known(request)
-            screened = await self._screen(known, request.at, _screened_resource)
+            entry = _Entry(await self._screen(known, request.at, _screened_resource), known)
             if self._dossiers.holds(known):
-                self._resources.keep(request.resource, _Entry(screened, known))
-                found = screened
-        return found
+                self._resources.keep(request.resource, entry)
+        return entry.screened
+
+    def _holds(self, entry: _Entry[F]) -> bool:
+        """A request that began before a publication looks into a memo that no change drops from any more."""
+        return self._dossiers.holds(entry.known)
 
     async def _as_last_known(self, request: AccessRequest) -> Screened[ResourceFacts]:
         known = self._dossiers.last_known(request.resource)
-        if known is None:
+        if known is None or not self._dossiers.holds(known):
             raise NotAvailable("the facts of the resource cannot be read now: ask again")
         return await self._screen(known, request.at, _screened_resource)
 
@@ -234,8 +241,13 @@ class Screenings:
 
     def _stale(self, request: AccessRequest) -> Screened[AccountFacts]:
         """Nothing is known of the account but its id."""
-        screened = _screened_account(self._program, self._dossiers.stranger(request.account).at(request.at), request.at)
-        return replace(screened, is_stale=True)
+        entry = self._unknown.find(request.account, request.at, foreign=True)
+        if entry is None:
+            known = self._dossiers.stranger(request.account)
+            screened = _screened_account(self._program, known.at(request.at), request.at)
+            entry = _Entry(replace(screened, is_stale=True), known)
+            self._unknown.keep(request.account, entry, foreign=True)
+        return entry.screened
 
     async def _known(self, kind: Kind, id: str) -> Known:
         return self._dossiers.at_hand(kind, id) or await self._dossiers.fetched(kind, id)

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     """A worker that could not confirm its facts for so long takes accounts as unknown."""
     keys: Literal["required", "none"] | None = None
     """Whether callers need a key; None: where a database is served."""
-    approvals_required: Annotated[int, Field(ge=0, le=20)] = 1
+    approvals_required: Annotated[int, Field(ge=1, le=20)] = 1
     """How many others must approve a draft of a rule set."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -99,6 +99,8 @@ class Settings(BaseSettings):
     def _whole_issuer(self) -> Self:
         if (self.oidc_issuer is None) != (self.oidc_audience is None):
             raise ValueError("an issuer needs an audience, and an audience an issuer")
+        if self.oidc_roles_claim is not None and self.oidc_issuer is None:
+            raise ValueError("a claim of roles needs an issuer")
         return self
 
     @property

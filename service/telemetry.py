@@ -74,6 +74,7 @@ class Telemetry:
         self._addresses_refused = Counter(
             "cordon_address_reloads_refused", "Replaced address databases that are not used.", registry=self.registry
         )
+        self._dated: dict[str, datetime] = {}
         self._ages = Gauge("cordon_data_age_seconds", "Age of a source of data.", ["source"], registry=self.registry)
 
     def decided(self, answer: Answer) -> None:
@@ -99,7 +100,9 @@ class Telemetry:
     def restated(self, snapshot: Snapshot) -> None:
         """Report the sources of the data that is in force."""
         for source in snapshot.sources:
-            self._ages.labels(source.name).set_function(partial(self._age, source.dated))
+            if source.name not in self._dated:
+                self._ages.labels(source.name).set_function(partial(self._age, source.name))
+            self._dated[source.name] = source.dated
 
     def refused(self, refusal: Refusal) -> None:
         """Report data that is not put in force."""
@@ -113,6 +116,14 @@ class Telemetry:
     def draft_suspended(self, draft: str, notice: str) -> None:
         """Report a scheduled publication that did not happen."""
         self._log.warning("publication suspended", draft=draft, notice=notice)
+
+    def notice_begun(self, notice: str) -> None:
+        """Report something that is not as it should be."""
+        self._log.warning("notice", notice=notice)
+
+    def notice_ended(self, notice: str) -> None:
+        """Report that it is over."""
+        self._log.info("notice over", notice=notice)
 
     def work_failed(self, work: str, error: Exception) -> None:
         """Report a failure of what is done beside the requests."""
@@ -128,5 +139,5 @@ class Telemetry:
         """Everything in the text format of Prometheus."""
         return generate_latest(self.registry)
 
-    def _age(self, dated: datetime) -> float:
-        return (self._clock() - dated).total_seconds()
+    def _age(self, source: str) -> float:
+        return (self._clock() - self._dated[source]).total_seconds()

@@ -105,7 +105,7 @@ class OpenSegment:
         Raises:
             OSError: there can be none.
         """
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         stem = f"worker-{_UNFIT.sub('_', worker)}-{now.astimezone(UTC).strftime(_TIME)}"
         for number in range(10_000):
             path = directory / f"{stem}-{number}{OPEN_ENDING}"

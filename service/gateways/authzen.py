@@ -108,9 +108,9 @@ class AuthZen:
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send, act: _Act) -> None:
         try:
-            now = self.clock()
-            may = self._identify(scope, now)
             body = await read_json_body(scope, receive, self.terms.body_limit_bytes)
+            now = self.clock()  # once all of it is here: who holds a body back is not answered by an earlier moment
+            may = self._identify(scope, now)
             explain = _wants_trace(scope["query_string"], may)
             content = await act(_Call(Caller(may, now, explain), body, explain))
             await send_json(send, 200, content)

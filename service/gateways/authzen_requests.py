@@ -86,6 +86,8 @@ def access_request(evaluation: Evaluation, caller: Caller) -> AccessRequest:
         NotAllowed: it holds what this caller may not give.
     """
     subject, context = evaluation["subject"], evaluation.get("context") or Context()
+    _require_text("/subject/id", subject["id"])
+    _require_text("/resource/id", evaluation["resource"]["id"])
     is_account = subject["type"] == ACCOUNT
     return AccessRequest(
         account=AccountId(subject["id"] if is_account else f"{subject['type']}:{subject['id']}"),
@@ -100,6 +102,12 @@ def access_request(evaluation: Evaluation, caller: Caller) -> AccessRequest:
         at_least=context.get("at_least"),
         known_at=_known_at(context, caller),
     )
+
+
+def _require_text(at: str, id: str) -> None:
+    """An id that not every database can hold is refused by all: else one knows nothing of it, and another fails."""
+    if "\0" in id:
+        raise _fault(at, "holds a null character")
 
 
 def _address(context: Context) -> str | None:
@@ -120,7 +128,10 @@ def _known_at(context: Context, caller: Caller) -> datetime | None:
     _require("time", caller, "`context.known_at`")
     if not caller.is_told_why:
         raise _fault("/context/known_at", "decisions are made from what is known now: ask with `explain=true`")
-    return _instant("/context/known_at", context["known_at"])
+    known_at = _instant("/context/known_at", context["known_at"])
+    if known_at > caller.now:
+        raise _fault("/context/known_at", "nobody knows yet what will be known then")
+    return known_at
 
 
 def _instant(at: str, text: str) -> datetime:

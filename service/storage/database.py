@@ -5,12 +5,16 @@ answer "database is locked" where a reader turns writer), PostgreSQL by an advis
 The order in which changes are numbered is therefore the order in which they become visible.
 """
 
+import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
+from weakref import WeakSet
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
@@ -129,6 +133,8 @@ class Database:
 
     engine: Engine
     now: Callable[[], datetime]
+    connections: "WeakSet[psycopg.Connection[Any]]" = field(default_factory=WeakSet, compare=False, repr=False)
+    """All there are to PostgreSQL."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -187,6 +193,12 @@ class Database:
         with self.reading() as connection:
             return position_of(connection)
 
+    def abort(self) -> None:
+        """Break off every connection to PostgreSQL: whoever waits at one is told that the database is unavailable."""
+        for connection in tuple(self.connections):
+            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as link:
+                link.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -207,7 +219,8 @@ def open_database(url: str, now: Callable[[], datetime], *, statement_seconds: f
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return Database(_sqlite(parsed), now)
-    return Database(_postgresql(parsed, statement_seconds), now)
+    connections: WeakSet[psycopg.Connection[Any]] = WeakSet()
+    return Database(_postgresql(parsed, statement_seconds, connections), now, connections)
 
 
 def _parsed(url: str) -> URL:
@@ -226,7 +239,12 @@ def _parsed(url: str) -> URL:
 
 
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=8)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        pool_size=8,
+        pool_timeout=CONNECT_SECONDS,
+    )
 
     @event.listens_for(engine, "connect")
     def opened(connection: Any, _: object) -> None:
@@ -242,9 +260,9 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL, statement_seconds: float) -> Engine:
+def _postgresql(url: URL, statement_seconds: float, connections: "WeakSet[psycopg.Connection[Any]]") -> Engine:
     options = f"-c statement_timeout={int(statement_seconds * 1000)} -c timezone=UTC"
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=8,
         max_overflow=8,
@@ -259,6 +277,8 @@ def _postgresql(url: URL, statement_seconds: float) -> Engine:
             "tcp_user_timeout": 5000,
         },
     )
+    event.listen(engine, "connect", lambda connection, _: connections.add(connection))
+    return engine
 
 
 @contextmanager

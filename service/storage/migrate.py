@@ -46,6 +46,7 @@ def require_current(database: Database) -> None:
         NotADatabase: it has not.
         Unavailable: it cannot be reached.
     """
+    _require_file(database)
     found = migration_of(database)
     _refuse_newer(found)
     head = _scripts().get_current_head()
@@ -81,6 +82,13 @@ def migration_of(database: Database) -> str | None:
     """
     with database.reading() as connection:
         return _revision(connection)
+
+
+def _require_file(database: Database) -> None:
+    """SQLite makes a file where there is none: a name that is mistyped must not leave one behind."""
+    name = database.engine.url.database
+    if database.is_sqlite and name and not Path(name).exists():
+        raise NotADatabase(f"there is no database `{name}`: run `cordon migrate`")
 
 
 def _new_epoch() -> str:

@@ -1,7 +1,7 @@
 """The case files once more, their facts read from the record: on either database, with and without Redis."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -49,7 +49,7 @@ class Deaf:
 
     def drop_everything(self) -> None: ...
 
-    async def take_up(self, touched: Touched) -> None: ...
+    async def take_up(self, subjects: Collection[str]) -> None: ...
 
     def confirmed(self) -> None: ...
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,22 +10,23 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, delete, update
 
 from rules.facts import AccountId, EntityId, Resource, ResourceId
 from service.decide import AccessRequest
 from service.dossiers import Dossier, Listing
+from service.errors import NotAvailable
 from service.follow import Clocks, Follower
 from service.programs import Programs
 from service.recorded import FactsCache, NoCache, RecordedDossiers
-from service.recorded_rules import RecordedSource
+from service.recorded_rules import RecordedSource, ruleset_in_force
 from service.screenings import Kind, Screenings, Touched
 from service.storage.changes import KEPT, prune_changes
 from service.storage.database import Database
 from service.storage.fact_rows import RecordedListing
 from service.storage.facts import put_listing, put_resource, retract_listing
 from service.storage.rulesets import publish_imported
-from service.storage.schema import state
+from service.storage.schema import documents, publications, rulesets, state
 from service.storage.seed import import_directory
 from service.telemetry import Telemetry
 from tests.databases import Clock
@@ -69,9 +70,9 @@ class Following:
         if self.programs.is_ready:
             self.screenings.clear()
 
-    async def take_up(self, touched: Touched) -> None:
-        self.taken_up.append(set(touched))
-        if "ruleset" in touched:
+    async def take_up(self, subjects: Collection[str]) -> None:
+        self.taken_up.append(set(subjects))
+        if "ruleset" in subjects:
             await asyncio.to_thread(self.programs.load)
 
     def confirmed(self) -> None:
@@ -225,6 +226,128 @@ def test_what_a_slow_reader_left_behind_is_not_believed(filled: Database) -> Non
     assert cache.old is not None
     assert cache.left.seq > cache.old.seq
     process.close()
+
+
+class BrokenFor:
+    """Fails so many times, then lets what is to be taken up come into force."""
+
+    def __init__(self, following: Following, times: int) -> None:
+        self.following = following
+        self.times = times
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.following, name)
+
+    async def take_up(self, subjects: Collection[str]) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise RuntimeError("no memory left")
+        await self.following.take_up(subjects)
+
+
+def publish(database: Database, default: str) -> None:
+    text = f"language: 1\nruleset: small-world\ndefault: {default}\nif_unknown: challenge\n"
+    with database.writing() as writing:
+        publish_imported(writing, "small-world", text, "yaml", "cli:test")
+
+
+def test_what_could_not_be_put_in_force_is_tried_again_and_the_position_waits(
+    following: Following, filled: Database
+) -> None:
+    publish(filled, "deny")
+    before = following.follower.position
+    broken = BrokenFor(following, times=2)
+    for _ in range(2):
+        assert not following.run(following.follower.poll(broken))  # type: ignore[arg-type]
+        assert following.follower.failure == "no memory left"
+        assert following.follower.position == before
+    assert following.run(following.follower.poll(broken))  # type: ignore[arg-type]
+    assert following.programs.current.ruleset.default == "deny"
+    assert following.follower.position == filled.position()
+    assert following.follower.failure == ""
+
+
+def test_facts_are_stale_while_rules_or_keys_cannot_be_put_in_force(following: Following, filled: Database) -> None:
+    publish(filled, "deny")
+    broken = BrokenFor(following, times=100)
+    following.run(following.follower.poll(broken))  # type: ignore[arg-type]
+    following.ticks.seconds += STALENESS + 1
+    following.run(following.follower.poll(broken))  # type: ignore[arg-type]
+    assert following.dossiers.is_stale
+    assert not following.follower.is_silent
+
+
+def test_a_change_is_followed_while_rules_are_still_being_taken_up(following: Following, filled: Database) -> None:
+    following.screen(HALF)
+    publish(filled, "deny")
+    may_end = asyncio.Event()
+
+    class Slow(BrokenFor):
+        async def take_up(self, subjects: Collection[str]) -> None:
+            await may_end.wait()
+            await self.following.take_up(subjects)
+
+    slow = Slow(following, 0)
+
+    async def meanwhile() -> None:
+        await following.follower._look(slow)  # type: ignore[arg-type]
+        await asyncio.to_thread(list_entity, filled, "far")
+        await following.follower._look(slow)  # type: ignore[arg-type]
+        assert following.at_hand(HALF) == [False]
+        assert following.follower.position.seq < following.follower.facts.seq
+        may_end.set()
+        await following.follower.poll(slow)  # type: ignore[arg-type]
+
+    following.run(meanwhile())
+    following.poll()
+    assert following.follower.position == filled.position()
+
+
+def test_a_request_that_began_before_a_publication_believes_no_memo_that_a_change_made_old(
+    following: Following, filled: Database
+) -> None:
+    old = following.screenings
+    following.screen(HALF)
+    publish(filled, "deny")
+    following.poll()
+    assert following.screenings is not old
+    list_entity(filled, "far")
+    following.poll()
+    found, _ = following.loop.run_until_complete(old.screened(HALF))
+    assert any(entity.listed for entity in found.facts.graph.entities.values())
+
+
+def test_a_resource_that_is_known_to_have_changed_is_not_answered_from_before(
+    following: Following, filled: Database
+) -> None:
+    following.screen(TOOL)
+    with filled.writing() as writing:
+        put_resource(writing, Resource(ResourceId("tool"), frozenset({"closed"})))
+    following.poll()
+    following.ticks.seconds += 5.0  # the database is silent
+    with pytest.raises(NotAvailable):
+        following.screen(TOOL)
+
+
+def test_a_second_rule_set_that_nothing_includes_does_not_take_over(filled: Database) -> None:
+    other = "language: 1\nruleset: another\ndefault: deny\nif_unknown: challenge\n"
+    with filled.writing() as writing:
+        publish_imported(writing, "another", other, "yaml", "cli:test")
+    with filled.reading() as connection:
+        assert ruleset_in_force(connection, None).id == "small-world"
+        assert ruleset_in_force(connection, "another").id == "another"
+
+
+def test_what_is_included_at_a_revision_is_no_root_either(filled: Database) -> None:
+    with filled.reading() as connection:
+        beside = ruleset_in_force(connection, "beside").revision
+    text = f"language: 1\nruleset: pinning\ndefault: deny\nif_unknown: challenge\ninclude: [beside@{beside}]\n"
+    with filled.writing() as writing:
+        for column in (publications.c.ruleset, documents.c.ruleset, rulesets.c.id):
+            writing.connection.execute(delete(column.table).where(column == "small-world"))
+        publish_imported(writing, "pinning", text, "yaml", "cli:test")
+    with filled.reading() as connection:
+        assert ruleset_in_force(connection, None).id == "pinning"
 
 
 def test_what_was_fetched_before_a_change_is_fetched_again_after_it(filled: Database) -> None:

@@ -1,6 +1,8 @@
 """The AuthZEN endpoints by the table in the specification: what is answered, and how."""
 
+import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,8 @@ def with_value(value: object, *path: str) -> dict[str, Any]:
 
 
 FAULTY_DOCUMENTS: dict[str, tuple[object, str]] = {
+    "null character in an account": (with_value("a\u0000b", "subject", "id"), "/subject/id: holds a null character"),
+    "null character in a resource": (with_value("a\u0000b", "resource", "id"), "/resource/id: holds a null character"),
     "no subject": (without("subject"), "/subject: is missing"),
     "no subject type": (without("subject", "type"), "/subject/type: is missing"),
     "no subject id": (without("subject", "id"), "/subject/id: is missing"),
@@ -331,3 +335,23 @@ def test_the_age_of_data_is_that_of_now_whatever_time_is_decided_for(asker: Aske
     assert ages == [source["age"] for source in asker.evaluate(question())["context"]["data"]]
     assert ages[0] == 0
     assert ages[1] > 0
+
+
+def test_a_request_is_decided_for_the_moment_when_all_of_it_is_there(tmp_path: Path) -> None:
+    """Else whoever holds a body back is answered by the rules, the facts and the keys of an earlier time."""
+    shown = [NOW]
+    service = serving(write_world(tmp_path)).service
+    authzen = replace(service.app._hot[EVALUATION].__self__, clock=lambda: shown[0])  # type: ignore[attr-defined]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        shown[0] = NOW.replace(year=2031)
+        return {"type": "http.request", "body": json.dumps(question()).encode()}
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message))
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": EVALUATION, "query_string": b"", "headers": headers}
+    asyncio.run(authzen.evaluation(scope, receive, send))
+    assert json.loads(sent[1]["body"])["context"]["rule"] == "from-2030"

@@ -70,6 +70,18 @@ def test_a_foreign_subject_never_meets_a_registered_account(screenings: Screenin
     assert not account.facts.account.registered
 
 
+def test_a_foreign_subject_leaves_nothing_to_an_account_that_is_spelt_like_it(tmp_path: Path) -> None:
+    accounts = "id,entity\nuser:bob,far\n"
+    world = load_directory(write_world(tmp_path, {"accounts.csv": accounts}))
+    screenings = Screenings(compile_ruleset(world.ruleset), DirectoryDossiers(world))
+    account = replace(REQUEST, account=AccountId("user:bob"))
+    screen(screenings, replace(account, foreign=True))
+    assert screenings.at_hand(account) is None
+    assert screenings.at_hand(replace(account, foreign=True)) is not None
+    found, _ = asyncio.run(screenings.screened(account))
+    assert found.facts.account.registered
+
+
 def test_the_screening_made_first_goes_first(screenings: Screenings) -> None:
     requests = [replace(REQUEST, account=AccountId(id)) for id in ("acct-near", "acct-half", "acct-bare")]
     for request in requests:

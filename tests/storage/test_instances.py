@@ -113,10 +113,10 @@ def test_an_instance_with_another_revision_than_the_published_one_is_behind(data
     assert expected == {"level": None, "old": "new", "empty": None}
 
 
-def test_a_notice_says_that_an_instance_needs_a_look(database: Database) -> None:
+def test_an_instance_with_a_notice_is_level_all_the_same(database: Database) -> None:
     beat(at(database, NOW), replace(instance("a"), notice="break-glass publication"))
     ((_, lag),) = seen(database).instances
-    assert lag.behind
+    assert not lag.behind
     assert lag.notice == "break-glass publication"
 
 
@@ -139,4 +139,5 @@ def test_the_command_says_what_is_wrong_with_a_database_in_one_line(tmp_path: Pa
     command = [sys.executable, "-m", "service.cli", "instances", "--database", url]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "cordon: the database is empty: run `cordon migrate`\n"
+    assert ended.stderr == f"cordon: there is no database `{tmp_path}/none.db`: run `cordon migrate`\n"
+    assert not (tmp_path / "none.db").exists()
