@@ -80,9 +80,9 @@ class Shared:
     @property
     def is_silent(self) -> bool:
         """Redis is there by the settings, and does not answer."""
-        return (self.facts is not None and self.facts.is_open) or (
-            self.hints is not None and not self.hints.is_listening
-        )
+        is_left_alone = self.facts is not None and self.facts.is_open
+        is_unheard = self.hints is not None and not self.hints.is_listening and self.hints.losses > 0
+        return is_left_alone or is_unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +202,12 @@ class Record:
                 self._abort()
             except Exception as error:
                 self.around.telemetry.work_failed(name, error)
-        self._abort()
+        if self.follower.is_silent:
+            self._abort()
         for threads in self.threads:
             threads.shutdown(wait=False, cancel_futures=True)
+        for database in (self.database, self.reads):
+            database.close()
 
     def _abort(self) -> None:
         for database in (self.database, self.reads):

@@ -83,7 +83,7 @@ def test_an_export_is_a_line_for_every_entry_with_itself_as_the_last(url: str) -
     ("arguments", "said"),
     [
         (("--database", "mysql://x/y"), "`mysql` is no database that Cordon knows"),
-        (("--database", "sqlite:////nonexistent/x.db"), "unable to open"),
+        (("--database", "sqlite:////nonexistent/x.db"), "there is no database `/nonexistent/x.db`"),
     ],
 )
 def test_what_is_no_database_is_said_in_a_line(arguments: tuple[str, ...], said: str) -> None:

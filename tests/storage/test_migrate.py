@@ -59,8 +59,17 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
 
 
 def test_an_empty_database_is_refused_with_what_to_do(bare: Database) -> None:
-    with pytest.raises(NotADatabase, match="the database is empty: run `cordon migrate`"):
+    said = r"there is no database `.*bare\.db`" if bare.is_sqlite else "the database is empty"
+    with pytest.raises(NotADatabase, match=f"{said}: run `cordon migrate`"):
         require_current(bare)
+
+
+def test_a_file_without_tables_is_refused_with_what_to_do(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "empty.db").touch()
+    empty = open_database(f"sqlite:///{tmp_path / 'empty.db'}", clock.read)
+    with pytest.raises(NotADatabase, match="the database is empty: run `cordon migrate`"):
+        require_current(empty)
+    empty.close()
 
 
 def test_a_database_that_is_behind_is_refused_with_what_to_do(database: Database) -> None:
