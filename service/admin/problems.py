@@ -19,19 +19,16 @@ from service.errors import (
     FAILURE,
     PROBLEM_MEDIA_TYPE,
     BadRequest,
-    NotAuthenticated,
     NotAvailable,
     RequestFault,
     ServiceError,
-    TooManyRequests,
     Unprocessable,
+    headers_of,
     problem,
     problem_of,
 )
 from service.storage.database import Unavailable
 
-RETRY_SECONDS = 1
-"""When to ask again, where nothing better is known."""
 FAULTS_SHOWN = 100
 
 _MESSAGES = {
@@ -62,14 +59,7 @@ def add_problem_handlers(api: FastAPI) -> None:
 def refusal(error: ServiceError) -> Response:
     """The answer to a request that is refused."""
     status, document = problem_of(error)
-    headers: dict[str, str] = {}
-    if isinstance(error, NotAuthenticated):
-        headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, TooManyRequests):
-        headers["Retry-After"] = str(error.retry_after_seconds)
-    elif status == 503:
-        headers["Retry-After"] = str(RETRY_SECONDS)
-    return _written(document, status, headers)
+    return _written(document, status, headers_of(error))
 
 
 def failure() -> Response:
