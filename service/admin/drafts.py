@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from service.admin.calls import Call, Change, requires
+from service.admin.escalation import refusals_written
 from service.admin.pagination import page_of, read_cursor
 from service.admin.ruleset_models import (
     ApprovalBody,
@@ -34,11 +35,10 @@ from service.admin.ruleset_views import (
     etag_of_draft,
     tagged,
 )
-from service.errors import BadRequest, NotAllowed, NotFound, RequestFault, Unprocessable
+from service.errors import BadRequest, NotFound, RequestFault, Unprocessable
 from service.publishing.checks import question_of, verdict_on
 from service.publishing.publications import publish_draft, require_publishable
 from service.storage import drafts
-from service.storage.audit import Entry
 from service.storage.database import micros
 from service.storage.draft_states import settled, transition
 from service.storage.drafts import Actor, Content, Draft, the_draft
@@ -209,15 +209,10 @@ def _check_beforehand(call: Call, id: str) -> None:
 @contextmanager
 def _changing(call: Call, id: str) -> Iterator[tuple[Change, Draft]]:
     """A transaction, and the draft in the state that the caller means. Who may not is written down."""
-    try:
-        with call.write() as change:
-            draft = the_draft(change.connection, id, call.principal.id)
-            call.require_match(etag_of_draft(draft))
-            yield change, draft
-    except NotAllowed as error:
-        who = call.principal
-        call.admin.refuse(Entry(who.id, "auth.refused", f"draft:{id}", address=who.address, reason=str(error)))
-        raise
+    with refusals_written(call, f"draft:{id}"), call.write() as change:
+        draft = the_draft(change.connection, id, call.principal.id)
+        call.require_match(etag_of_draft(draft))
+        yield change, draft
 
 
 def _answer(change: Change, verb: str, before: Draft | None, after: Draft, reason: str = "") -> Response:
