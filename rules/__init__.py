@@ -7,7 +7,7 @@ To read it, start at the bottom of what it means and go up:
 3. `language`: what a document says once it is read; `reading` and `parse` get there, or list every fault.
 4. `ownership`: who owns an entity (`upstream` walks up, `cascade` and `integrated` attribute).
 5. `explain`: the meaning of the language, plainly, with its reasons.
-6. `compile`, `verdicts`, `profiles`, `evaluate`: the same meaning, fast.
+6. `compile`, `facets`, `index`, `readers`, `evaluate`: the same meaning, fast (decision 0007).
 7. `cases`: decisions that a lawyer can read, run through both.
 """
 

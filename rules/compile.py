@@ -3,22 +3,22 @@
 A condition is split into *atoms*, the largest parts that speak of one subject only (the account, the resource, the
 location, …). By the distributive laws, which hold in three-valued logic too, a rule becomes a few *clauses*: sets of
 atoms that must all hold. Every clause is one bit. What is known of a subject becomes two masks: the clauses that it
-leaves true, and those that it leaves possible. To decide is to AND the masks of all subjects; the lowest bit left names
-the first rule in document order.
+leaves true, and those that it leaves possible (`index`). To decide is to AND the masks of all subjects; the lowest bit
+left names the first rule in document order.
 
-A rule whose clauses would be too many (`MAX_CLAUSES`) keeps its tree, which is then walked.
+A rule whose clauses would be too many (`MAX_CLAUSES`) keeps its tree, which is then walked. An atom that is alone about
+its subject in no clause has a bit of its own, beyond those of the rules, to be looked up at.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from functools import reduce
 from itertools import chain
-from operator import or_
 from typing import TypeAlias, assert_never
 
 from rules.facts import Address
+from rules.index import Index
 from rules.language import (
     AccountIs,
     AccountTagged,
@@ -36,14 +36,16 @@ from rules.language import (
     NetworkIs,
     NetworkRange,
     NetworkSystem,
-    NotOf,
     OwnedBy,
     ResourceIs,
     ResourceTagged,
     Rule,
     RuleSet,
 )
-from rules.profiles import Memo
+from rules.marks import mask_of
+from rules.parties import Holders
+from rules.profiles import Memo, room
+from rules.shapes import Splitter, Tree, leaves_of
 
 MAX_CLAUSES = 16
 
@@ -68,7 +70,7 @@ class Atom:
     condition: Condition
 
 
-Shape: TypeAlias = "Atom | AllOf[Shape] | AnyOf[Shape]"
+Shape: TypeAlias = "Tree[Atom]"
 """A condition as atoms; negation is inside the atoms."""
 
 
@@ -76,10 +78,15 @@ Shape: TypeAlias = "Atom | AllOf[Shape] | AnyOf[Shape]"
 class CompiledRule:
     rule: Rule | Exemption
     shape: Shape
-    bits: int
-    """Its clauses: one bit each, side by side."""
+    clauses: range
+    """One bit each, side by side."""
     is_walked: bool
     """Too many clauses: its single bit is set from its shape."""
+
+    @property
+    def bits(self) -> int:
+        """The mask of its clauses."""
+        return (1 << self.clauses.stop) - (1 << self.clauses.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,8 @@ class Masks:
     rules_if_possible: int
     exemptions: int
     exemptions_if_possible: int
+    obliging: int
+    """Enforced rules with obligations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +132,13 @@ class Program:
     """By clause bit: the number of its rule in `rules`."""
     atoms: tuple[tuple[Atom, ...], ...]
     """By subject."""
-    atom_clauses: tuple[int, ...]
-    """By atom number: the clauses that need it."""
-    everything: int
+    asked: tuple[Subject, ...]
+    """Those that any rule speaks of."""
+    places: tuple[int, ...]
+    """By atom number: the bit at which its verdict stands in the masks of its subject."""
+    indexes: tuple[Index, ...]
+    """By subject: what facts about it make of every clause."""
+    holders: Holders
     masks: Masks
     lifts: tuple[int, ...]
     """By exemption: the clauses of the rules that it lifts."""
@@ -140,14 +153,19 @@ class Program:
     """The account, the resource, or both, if a rule asks who owns its entity."""
     actions: frozenset[str]
     """Every action that a rule names."""
+    room: int
+    """How many decisions are remembered."""
     memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     def rules_of(self, clauses: int) -> Iterator[int]:
         """Numbers of the rules that these clauses belong to, in document order, each once."""
+        passed = 0
         while clauses:
-            number = self.owner[(clauses & -clauses).bit_length() - 1]
+            number = self.owner[passed + (clauses & -clauses).bit_length() - 1]
             yield number
-            clauses &= ~self.rules[number].bits
+            end = self.rules[number].clauses.stop
+            clauses >>= end - passed
+            passed = end
 
 
 def compile_ruleset(ruleset: RuleSet) -> Program:
@@ -158,106 +176,90 @@ def compile_ruleset(ruleset: RuleSet) -> Program:
 class _Compiler:
     def __init__(self, ruleset: RuleSet) -> None:
         self.ruleset = ruleset
-        self.atoms: dict[tuple[Subject, Condition], Atom] = {}
-        self.atom_clauses: list[int] = []
+        self.atoms: dict[tuple[int, Condition], Atom] = {}
+        self.numbered: list[Atom] = []
+        self.splitter = Splitter(subject_of, Subject.ACTION, self._atom)
+        self.places: dict[int, int] = {}
+        """By atom: a bit at which it is all that its subject is asked."""
+        self.asked: tuple[dict[Condition, list[int]], ...] = tuple({} for _ in Subject)
+        """By subject: what is asked of it, and the bits at which it is."""
         self.owner: list[int] = []
 
     def program(self) -> Program:
         sources: tuple[Rule | Exemption, ...] = (*self.ruleset.rules, *self.ruleset.exemptions)
         rules = tuple(self._compiled(number, source) for number, source in enumerate(sources))
+        size = self._placed(len(self.owner))
         boundaries = _boundaries(sources)
+        owners = [leaf for leaf in self._leaves() if isinstance(leaf, OwnedBy)]
         return Program(
             ruleset=self.ruleset,
             rules=rules,
             owner=tuple(self.owner),
-            atoms=tuple(tuple(atom for atom in self.atoms.values() if atom.subject == subject) for subject in Subject),
-            atom_clauses=tuple(self.atom_clauses),
-            everything=(1 << len(self.owner)) - 1,
+            atoms=tuple(tuple(atom for atom in self.numbered if atom.subject == subject) for subject in Subject),
+            asked=tuple(subject for subject in Subject if self.asked[subject]),
+            places=tuple(self.places[number] for number in range(len(self.numbered))),
+            indexes=tuple(Index(conditions, size) for conditions in self.asked),
+            holders=Holders(owners),
             masks=_masks(rules),
             lifts=self._lifts(rules),
             boundaries=boundaries,
             windows=_windows(rules, boundaries),
             walked=tuple(number for number, rule in enumerate(rules) if rule.is_walked),
             address_edges=self._address_edges(),
-            asks_ownership=frozenset(subject_of(leaf) for leaf in self._leaves() if isinstance(leaf, OwnedBy)),
+            asks_ownership=frozenset(map(subject_of, owners)),
             actions=frozenset().union(*(leaf.names for leaf in self._leaves() if isinstance(leaf, ActionIs))),
+            room=room(size),
         )
 
     def _leaves(self) -> Iterator[Leaf]:
-        return chain.from_iterable(_leaves(condition) for _, condition in self.atoms)
+        return chain.from_iterable(leaves_of(atom.condition) for atom in self.numbered)
 
     def _address_edges(self) -> tuple[Address, ...]:
         ranges = chain.from_iterable(leaf.ranges for leaf in self._leaves() if isinstance(leaf, NetworkRange))
         return tuple(sorted({edge for first, last in ranges for edge in (first, Address(last + 1))}))
 
     def _compiled(self, number: int, source: Rule | Exemption) -> CompiledRule:
-        shape = self._shape(source.when, negated=False)
+        shape = self.splitter.tree(source.when)
         clauses = _clauses(shape)
         first = len(self.owner)
         self.owner.extend([number] * (1 if clauses is None else len(clauses)))
         for bit, clause in enumerate(clauses or (), first):
-            for atom in clause:
-                self.atom_clauses[atom] |= 1 << bit
-        bits = ((1 << len(self.owner)) - 1) ^ ((1 << first) - 1)
-        return CompiledRule(source, shape, bits, clauses is None)
+            self._ask(clause, bit)
+        return CompiledRule(source, shape, range(first, len(self.owner)), clauses is None)
 
-    def _shape(self, condition: Condition, *, negated: bool) -> Shape:
-        subjects = _subjects(condition)
-        if len(subjects) <= 1:
-            return self._atom(min(subjects, default=Subject.ACTION), NotOf(condition) if negated else condition)
-        match condition:
-            case NotOf(part):
-                return self._shape(part, negated=not negated)
-            case AllOf(parts):
-                joined = self._parts(parts, AllOf, negated=negated)
-                return AnyOf(joined) if negated else AllOf(joined)
-            case AnyOf(parts):
-                joined = self._parts(parts, AnyOf, negated=negated)
-                return AllOf(joined) if negated else AnyOf(joined)
-            case _:
-                raise AssertionError(f"a leaf speaks of one subject: {condition}")
+    def _ask(self, clause: frozenset[int], bit: int) -> None:
+        by_subject: dict[Subject, list[Atom]] = {}
+        for atom in map(self.numbered.__getitem__, sorted(clause)):
+            by_subject.setdefault(atom.subject, []).append(atom)
+        for subject, atoms in by_subject.items():
+            alone = len(atoms) == 1
+            condition = atoms[0].condition if alone else AllOf(tuple(atom.condition for atom in atoms))
+            self.asked[subject].setdefault(condition, []).append(bit)
+            if alone:
+                self.places[atoms[0].number] = bit
 
-    def _parts(
-        self, parts: tuple[Condition, ...], join: "type[AllOf[Condition]] | type[AnyOf[Condition]]", *, negated: bool
-    ) -> tuple[Shape, ...]:
-        """The parts' shapes, with those about one and the same subject joined to one atom."""
-        alone: dict[Subject, list[Condition]] = {}
-        shapes: list[Shape] = []
-        for part in parts:
-            subjects = _subjects(part)
-            if len(subjects) <= 1:
-                alone.setdefault(min(subjects, default=Subject.ACTION), []).append(part)
-            else:
-                shapes.append(self._shape(part, negated=negated))
-        for subject, same in alone.items():
-            condition = same[0] if len(same) == 1 else join(tuple(same))
-            shapes.append(self._atom(subject, NotOf(condition) if negated else condition))
-        return tuple(shapes)
+    def _placed(self, size: int) -> int:
+        """Give a bit to each atom that has none; how many bits there are then."""
+        for atom in self.numbered:
+            if atom.number not in self.places:
+                self.asked[atom.subject].setdefault(atom.condition, []).append(size)
+                self.places[atom.number] = size
+                size += 1
+        return size
 
-    def _atom(self, subject: Subject, condition: Condition) -> Atom:
+    def _atom(self, subject: int, condition: Condition) -> Atom:
         known = self.atoms.get((subject, condition))
         if known is None:
-            known = self.atoms[subject, condition] = Atom(len(self.atoms), subject, condition)
-            self.atom_clauses.append(0)
+            known = self.atoms[subject, condition] = Atom(len(self.atoms), Subject(subject), condition)
+            self.numbered.append(known)
         return known
 
     def _lifts(self, rules: tuple[CompiledRule, ...]) -> tuple[int, ...]:
-        bits = {compiled.rule.id: compiled.bits for compiled in rules if isinstance(compiled.rule, Rule)}
-        return tuple(_union(bits[lifted] for lifted in exemption.lifts) for exemption in self.ruleset.exemptions)
-
-
-def _leaves(condition: Condition) -> Iterator[Leaf]:
-    match condition:
-        case AllOf(parts) | AnyOf(parts):
-            yield from chain.from_iterable(map(_leaves, parts))
-        case NotOf(part):
-            yield from _leaves(part)
-        case _:
-            yield condition
-
-
-def _subjects(condition: Condition) -> frozenset[Subject]:
-    return frozenset(map(subject_of, _leaves(condition)))
+        clauses = {compiled.rule.id: compiled.clauses for compiled in rules if isinstance(compiled.rule, Rule)}
+        return tuple(
+            mask_of(chain.from_iterable(clauses[lifted] for lifted in exemption.lifts))
+            for exemption in self.ruleset.exemptions
+        )
 
 
 def subject_of(leaf: Leaf) -> Subject:
@@ -316,32 +318,34 @@ def _boundaries(sources: Iterable[Rule | Exemption]) -> tuple[datetime, ...]:
 
 
 def _windows(rules: tuple[CompiledRule, ...], boundaries: tuple[datetime, ...]) -> tuple[Window, ...]:
-    def in_force(at: datetime | None) -> int:
-        return _union(
-            compiled.bits
-            for compiled in rules
-            if (compiled.rule.effective.start is None if at is None else compiled.rule.effective.covers(at))
-        )
-
-    starts: tuple[datetime | None, ...] = (None, *boundaries)
-    ends: tuple[datetime | None, ...] = (*boundaries, None)
-    return tuple(Window(in_force(start), end) for start, end in zip(starts, ends, strict=True))
-
-
-def _union(bits: Iterable[int]) -> int:
-    return reduce(or_, bits, 0)
+    begins: dict[datetime | None, list[int]] = {edge: [] for edge in (None, *boundaries)}
+    ends: dict[datetime | None, list[int]] = {edge: [] for edge in boundaries}
+    for compiled in rules:
+        period = compiled.rule.effective
+        if period.start is None or period.until is None or period.start < period.until:
+            begins[period.start] += compiled.clauses
+            ends.setdefault(period.until, []).extend(compiled.clauses)
+    windows = []
+    clauses = 0
+    for start, until in zip((None, *boundaries), (*boundaries, None), strict=True):
+        if start is not None:
+            clauses &= ~mask_of(ends[start])
+        clauses |= mask_of(begins[start])
+        windows.append(Window(clauses, until))
+    return tuple(windows)
 
 
 def _masks(rules: tuple[CompiledRule, ...]) -> Masks:
-    enforced = [(each.rule, each.bits) for each in rules if isinstance(each.rule, Rule) and each.rule.mode == "enforce"]
-    monitored = [
-        (each.rule, each.bits) for each in rules if isinstance(each.rule, Rule) and each.rule.mode == "monitor"
-    ]
-    exempting = [(each.rule, each.bits) for each in rules if isinstance(each.rule, Exemption)]
+    laws = [(each.rule, each.clauses) for each in rules if isinstance(each.rule, Rule)]
+    enforced = [(rule, clauses) for rule, clauses in laws if rule.mode == "enforce"]
+    monitored = [(rule, clauses) for rule, clauses in laws if rule.mode == "monitor"]
+    exempting = [(each.rule, each.clauses) for each in rules if isinstance(each.rule, Exemption)]
 
     def having(effect: str, *postures: str) -> int:
         return _union(
-            bits for rule, bits in enforced if rule.effect == effect and (not postures or rule.if_unknown in postures)
+            clauses
+            for rule, clauses in enforced
+            if rule.effect == effect and (not postures or rule.if_unknown in postures)
         )
 
     return Masks(
@@ -352,10 +356,15 @@ def _masks(rules: tuple[CompiledRule, ...]) -> Masks:
         allow=having("allow"),
         allow_if_possible=having("allow", "apply"),
         allow_else_challenge=having("allow", "challenge"),
-        monitor=_union(bits for _, bits in monitored),
-        monitor_if_possible=_union(bits for rule, bits in monitored if rule.if_unknown != "skip"),
-        rules=_union(bits for _, bits in enforced + monitored),
-        rules_if_possible=_union(bits for rule, bits in enforced + monitored if rule.if_unknown != "skip"),
-        exemptions=_union(bits for _, bits in exempting),
-        exemptions_if_possible=_union(bits for rule, bits in exempting if rule.if_unknown == "apply"),
+        monitor=_union(clauses for _, clauses in monitored),
+        monitor_if_possible=_union(clauses for rule, clauses in monitored if rule.if_unknown != "skip"),
+        rules=_union(clauses for _, clauses in laws),
+        rules_if_possible=_union(clauses for rule, clauses in laws if rule.if_unknown != "skip"),
+        exemptions=_union(clauses for _, clauses in exempting),
+        exemptions_if_possible=_union(clauses for rule, clauses in exempting if rule.if_unknown == "apply"),
+        obliging=_union(clauses for rule, clauses in enforced if rule.obligations),
     )
+
+
+def _union(clauses: Iterable[range]) -> int:
+    return mask_of(chain.from_iterable(clauses))

@@ -5,73 +5,84 @@
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple, TypeVar, cast
+from itertools import chain
+from typing import NamedTuple, TypeAlias, cast
 
 from rules.compile import Atom, Program, Shape, Subject
-from rules.facts import AccountFacts, Activity, Address, Location, OwnershipGraph, Request, ResourceFacts
-from rules.language import AllOf, AnyOf, Condition, Decision, Effect, Leaf, Rule
-from rules.profiles import MAX_REMEMBERED, NEUTRAL, Profile, Screening
-from rules.verdicts import (
-    AccountVerdicts,
-    LocationVerdicts,
-    PartyVerdicts,
-    ResourceVerdicts,
-    Verdict,
-    action_verdict,
-    activity_verdict,
-    address_verdict,
-    conjunction,
-    disjunction,
-    verdict_of,
+from rules.facts import AccountFacts, Activity, Address, Location, Request, ResourceFacts
+from rules.index import Reader
+from rules.language import AllOf, AnyOf, Decision, Effect, Obligation, Rule
+from rules.parties import Party
+from rules.profiles import NEUTRAL, Profile, Screening, remember
+from rules.readers import (
+    AccountReader,
+    ActionReader,
+    ActivityReader,
+    AddressReader,
+    LocationReader,
+    ResourceReader,
 )
+from rules.verdicts import NO_CAUSES, Verdict, conjunction, disjunction
+
+Profiles: TypeAlias = tuple[Profile, ...]
+"""By subject."""
 
 
 def screen(program: Program, facts: AccountFacts, at: datetime) -> Screening:
     """Evaluate everything that depends on the account alone. Linear in the interests above its entity."""
-    party = PartyVerdicts(facts.graph, facts.account.entity, at, of="account")
-    if Subject.ACCOUNT in program.asks_ownership:
-        party.walk()
-    profile = _leaf_profile(program, Subject.ACCOUNT, AccountVerdicts(facts.account, party))
-    return _screening(profile, facts.graph, party)
+    party = Party(facts.graph, facts.account.entity, at=at, prefix="entity", holders=program.holders)
+    profile = _profile(program, Subject.ACCOUNT, AccountReader(facts.account, party))
+    return _screening(profile, facts.graph.revision, party if Subject.ACCOUNT in program.asks_ownership else None)
 
 
 def screen_resource(program: Program, facts: ResourceFacts, at: datetime) -> Screening:
     """The same for a resource and its provider."""
-    party = PartyVerdicts(facts.graph, facts.resource.provider, at, of="provider")
-    if Subject.RESOURCE in program.asks_ownership:
-        party.walk()
-    profile = _leaf_profile(program, Subject.RESOURCE, ResourceVerdicts(facts.resource, party))
-    return _screening(profile, facts.graph, party)
+    party = Party(facts.graph, facts.resource.provider, at=at, prefix="provider", holders=program.holders)
+    profile = _profile(program, Subject.RESOURCE, ResourceReader(facts.resource, party))
+    return _screening(profile, facts.graph.revision, party if Subject.RESOURCE in program.asks_ownership else None)
 
 
 def evaluate(program: Program, account: Screening, resource: Screening, request: Request) -> Decision:
     """Decide: deny over challenge over allow over the default; the first rule in document order is named."""
     window = program.windows[bisect_right(program.boundaries, request.at)]
-    by_account, by_resource = account.profile, resource.profile
-    by_location = _location_profile(program, request.location)
-    by_address = _address_profile(program, request.address)
-    by_action = _action_profile(program, request.action)
-    by_activity = _activity_profile(program, request.activity)
-    true = window.clauses & by_account.true & by_resource.true & by_location.true
-    true &= by_address.true & by_action.true & by_activity.true
-    possible = window.clauses & by_account.possible & by_resource.possible & by_location.possible
-    possible &= by_address.possible & by_action.possible & by_activity.possible
-    profiles = (by_account, by_resource, by_location, by_address, by_action, by_activity)
-    ends = (window.until, account.until, resource.until)
+    profiles = (
+        account.profile,
+        resource.profile,
+        location_profile(program, request.location),
+        _address_profile(program, request.address),
+        _action_profile(program, request.action),
+        _activity_profile(program, request.activity),
+    )
+    true, possible = _left(program, profiles, window.clauses)
+    causes = NO_CAUSES
     if program.walked:
-        true, possible = _walk(program, profiles, true, possible)
-        return _decision(program, _found(program, profiles, true, possible), ends, account.revision)
-    # INVARIANT: where every rule is clauses, these clauses and unknown atoms determine the decision: an atom that would
-    # change what is named unknown has a clause that no other atom makes impossible. A walked rule has no such clauses.
-    unknown = (by_account.unknown, by_resource.unknown, by_location.unknown, by_activity.unknown)
-    key = (true, possible, unknown, ends, account.revision)
+        true, possible, causes = _walk(program, profiles, true, possible)
+    # INVARIANT: where every rule is clauses, these clauses and what left any unknown determine the decision: an atom
+    # that would change what is named unknown has a clause that no other atom makes impossible. A walked rule has no
+    # such clauses: what left it unknown is named apart.
+    doubts = () if true == possible else tuple([profile.doubt for profile in profiles])
+    ends = (window.until, account.until, resource.until)
+    key = (true, possible, doubts, causes, ends, account.revision)
     decision = program.memo.decisions.get(key)
     if decision is None:
-        decision = _decision(program, _found(program, profiles, true, possible), ends, account.revision)
-        _remember(program.memo.decisions, key, decision)
+        unknown = _unknown(program, profiles, true, possible) if doubts else set()
+        found = _Found(true, possible, tuple(sorted(unknown | causes)))
+        decision = _decision(program, found, ends, account.revision)
+        remember(program.memo.decisions, key, decision, program.room)
     return decision
+
+
+def _left(program: Program, profiles: Profiles, clauses: int) -> tuple[int, int]:
+    """Of these clauses, those that all subjects together leave true, and those that they leave possible."""
+    possible = clauses
+    for subject in program.asked:
+        possible &= profiles[subject].possible
+    true = possible
+    for subject in program.asked:
+        if profiles[subject].doubt:
+            true &= profiles[subject].true
+    return true, possible
 
 
 class _Found(NamedTuple):
@@ -105,10 +116,8 @@ def _outcome(program: Program, true: int, possible: int) -> _Outcome:
 
 def _without_true(program: Program, clauses: int, true: int) -> int:
     """Of these clauses, those of rules that no clause makes true."""
-    for number in program.rules_of(clauses):
-        bits = program.rules[number].bits
-        if true & bits:
-            clauses &= ~bits
+    for number in program.rules_of(clauses & true):
+        clauses &= ~program.rules[number].bits
     return clauses
 
 
@@ -128,8 +137,8 @@ def _decision(program: Program, found: _Found, ends: tuple[datetime | None, ...]
     outcome = _outcome(program, true & ~lifting, possible & ~lifting)
     monitored = (true & masks.monitor | possible & masks.monitor_if_possible) & ~lifting
     lifted = (true & masks.rules | possible & masks.rules_if_possible) & lifting
-    held = [cast(Rule, program.rules[number].rule) for number in program.rules_of(outcome.holding)]
-    named = held[0] if held else DEFAULT
+    first = next(program.rules_of(outcome.holding), None)
+    named = DEFAULT if first is None else cast(Rule, program.rules[first].rule)
     return Decision(
         effect=outcome.effect,
         rule=named.id or None,
@@ -139,7 +148,7 @@ def _decision(program: Program, found: _Found, ends: tuple[datetime | None, ...]
         message=named.message,
         source=named.source,
         status=named.status,
-        obligations=tuple(obligation for rule in held for obligation in rule.obligations),
+        obligations=_obligations(program, outcome.holding & masks.obliging),
         monitored=_ids(program, monitored),
         unknown=unknown,
         lifted=_ids(program, lifted),
@@ -152,88 +161,86 @@ DEFAULT = Rule(id="", effect="allow", when=AllOf(()), if_unknown="skip", reason=
 """Stands for no rule: the fields of a decision by default."""
 
 
+def _obligations(program: Program, clauses: int) -> tuple[Obligation, ...]:
+    rules = [cast(Rule, program.rules[number].rule) for number in program.rules_of(clauses)]
+    return tuple(obligation for rule in rules for obligation in rule.obligations)
+
+
 def _ids(program: Program, clauses: int) -> tuple[str, ...]:
     return tuple(program.rules[number].rule.id for number in program.rules_of(clauses))
 
 
-def _found(program: Program, profiles: tuple[Profile, ...], true: int, possible: int) -> _Found:
-    """With the causes of every rule and exemption in force whose condition is unknown."""
-    causes: set[str] = set()
-    for number in program.rules_of(possible & ~true):
-        compiled = program.rules[number]
-        if not true & compiled.bits:
-            causes |= _verdict(compiled.shape, profiles)[1]
-    return _Found(true, possible, tuple(sorted(causes)))
+def _unknown(program: Program, profiles: Profiles, true: int, possible: int) -> set[str]:
+    """The causes of every rule and exemption in force whose condition is unknown."""
+    undecided = possible & ~true
+    found: set[str] = set()
+    for cause, clauses in chain.from_iterable(profile.unknown for profile in profiles):
+        for number in program.rules_of(0 if cause in found else undecided & clauses):
+            compiled = program.rules[number]
+            if not true & compiled.bits:
+                found |= _verdict(program, compiled.shape, profiles)[1]
+            if cause in found:
+                break
+    return found
 
 
-def _walk(program: Program, profiles: tuple[Profile, ...], true: int, possible: int) -> tuple[int, int]:
-    """Set the bits of the rules that are not clauses."""
+def _walk(program: Program, profiles: Profiles, true: int, possible: int) -> tuple[int, int, frozenset[str]]:
+    """Set the bits of the rules that are not clauses; with the causes of those that are unknown."""
+    causes: frozenset[str] = NO_CAUSES
     for number in program.walked:
         compiled = program.rules[number]
-        truth = _verdict(compiled.shape, profiles)[0]
+        if not possible & compiled.bits:
+            continue
+        truth, why = _verdict(program, compiled.shape, profiles)
+        causes |= why
         if truth is not True:
             true &= ~compiled.bits
         if truth is False:
             possible &= ~compiled.bits
-    return true, possible
+    return true, possible, causes
 
 
-def _verdict(shape: Shape, profiles: tuple[Profile, ...]) -> Verdict:
+def _verdict(program: Program, shape: Shape, profiles: Profiles) -> Verdict:
     match shape:
         case Atom(number, subject):
-            return profiles[subject].verdicts[number]
+            return profiles[subject].verdict(program.places[number])
         case AllOf(parts):
-            return conjunction(_verdict(part, profiles) for part in parts)
+            return conjunction(_verdict(program, part, profiles) for part in parts)
         case AnyOf(parts):
-            return disjunction(_verdict(part, profiles) for part in parts)
+            return disjunction(_verdict(program, part, profiles) for part in parts)
 
 
-def _profile(program: Program, subject: Subject, verdict: Callable[[Condition], Verdict]) -> Profile:
-    untrue = impossible = 0
-    verdicts: dict[int, Verdict] = {}
-    for atom in program.atoms[subject]:
-        found = verdicts[atom.number] = verdict(atom.condition)
-        if found[0] is not True:
-            untrue |= program.atom_clauses[atom.number]
-        if found[0] is False:
-            impossible |= program.atom_clauses[atom.number]
-    unsure = tuple((number, causes) for number, (truth, causes) in verdicts.items() if truth is None)
-    return Profile(program.everything & ~untrue, program.everything & ~impossible, verdicts, unsure)
+def _profile(program: Program, subject: Subject, reader: Reader) -> Profile:
+    return program.indexes[subject].read(reader) if subject in program.asked else NEUTRAL
 
 
-def _screening(profile: Profile, graph: OwnershipGraph, party: PartyVerdicts) -> Screening:
-    walked = party.upstream
-    if walked is None:
-        return Screening(profile, None, None, graph.revision)
-    return Screening(profile, walked.since, walked.until, graph.revision)
+def _screening(profile: Profile, revision: str, party: Party | None) -> Screening:
+    """`party`: None if no rule asks who owns it."""
+    upstream = None if party is None else party.upstream
+    if upstream is None:
+        return Screening(profile, None, None, revision)
+    return Screening(profile, upstream.since, upstream.until, revision)
 
 
-Key = TypeVar("Key")
-Value = TypeVar("Value")
-
-
-def _remember(table: dict[Key, Value], key: Key, value: Value) -> None:
-    if len(table) >= MAX_REMEMBERED:
-        table.clear()
-    table[key] = value
-
-
-def _location_profile(program: Program, location: Location) -> Profile:
+def location_profile(program: Program, location: Location) -> Profile:
+    """What a location leaves of every rule; of one that was seen before, from the memo."""
     entry = program.memo.locations.get(id(location))
     if entry is not None:
         return entry[1]
-    profile = _leaf_profile(program, Subject.LOCATION, LocationVerdicts(location))
-    _remember(program.memo.locations, id(location), (location, profile))
+    profile = _profile(program, Subject.LOCATION, LocationReader(location))
+    remember(program.memo.locations, id(location), (location, profile))
     return profile
 
 
 def _action_profile(program: Program, action: str) -> Profile:
+    if Subject.ACTION not in program.asked:
+        return NEUTRAL
     # Actions that no rule names are all alike: a caller cannot fill the memo with them.
     named = action if action in program.actions else ""
     profile = program.memo.actions.get(named)
     if profile is None:
-        profile = _leaf_profile(program, Subject.ACTION, lambda leaf: action_verdict(named, leaf))
-        _remember(program.memo.actions, named, profile)
+        profile = _profile(program, Subject.ACTION, ActionReader(named))
+        remember(program.memo.actions, named, profile)
     return profile
 
 
@@ -243,16 +250,12 @@ def _address_profile(program: Program, address: Address | None) -> Profile:
     segment = -1 if address is None else bisect_right(program.address_edges, address)
     profile = program.memo.segments.get(segment)
     if profile is None:
-        profile = _leaf_profile(program, Subject.ADDRESS, lambda leaf: address_verdict(address, leaf))
-        _remember(program.memo.segments, segment, profile)
+        profile = _profile(program, Subject.ADDRESS, AddressReader(address))
+        remember(program.memo.segments, segment, profile)
     return profile
 
 
 def _activity_profile(program: Program, activity: Activity) -> Profile:
-    if not program.atoms[Subject.ACTIVITY]:
+    if Subject.ACTIVITY not in program.asked:
         return NEUTRAL
-    return _leaf_profile(program, Subject.ACTIVITY, lambda leaf: activity_verdict(activity, leaf))
-
-
-def _leaf_profile(program: Program, subject: Subject, leaf: Callable[[Leaf], Verdict]) -> Profile:
-    return _profile(program, subject, lambda condition: verdict_of(condition, leaf))
+    return _profile(program, Subject.ACTIVITY, ActivityReader(activity))

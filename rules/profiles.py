@@ -2,28 +2,45 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from rules.facts import Location
 from rules.language import Decision
+from rules.marks import Marks, Unknown, verdict_at
 from rules.verdicts import Verdict
 
 MAX_REMEMBERED = 8_192
 """Entries of one table of a memo; the table starts anew beyond that."""
 
+MIN_REMEMBERED = 256
+
+MASKS_BYTES = 16 * 2**20
+"""About what the masks of one table may take: of a large program fewer are remembered."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Clauses by what is known of one subject; a clause that does not speak of it stands in both masks."""
+    """Clauses by what is known of one subject; a clause that does not speak of it stands in both masks.
+
+    Equal facts, as far as a program asks for them, have one and the same profile.
+    """
 
     true: int
     possible: int
-    verdicts: dict[int, Verdict]
-    """By atom number."""
-    unknown: tuple[tuple[int, frozenset[str]], ...]
-    """Numbers of the atoms that are unknown, each with what left it so."""
+    unknown: Unknown
+    """What left clauses unknown, each with those clauses."""
+    doubt: int = 0
+    """A number for `unknown`, the same for the same within a program and subject; 0 if nothing is unknown."""
+
+    def verdict(self, place: int) -> Verdict:
+        """What is known at one place of the masks."""
+        return verdict_at(place, Marks(self.true, self.possible, self.unknown))
 
 
-NEUTRAL = Profile(-1, -1, {}, ())
+NEUTRAL = Profile(-1, -1, ())
 """Of a subject that no rule speaks of."""
 
 
@@ -52,3 +69,15 @@ class Memo:
     """By place between `Program.address_edges`; -1 for an address that is not known."""
     decisions: dict[tuple[object, ...], Decision] = field(default_factory=dict)
     """By the clauses left, what is unknown of every subject, and the end of every span that the decision rests on."""
+
+
+def room(places: int) -> int:
+    """How many entries of masks of so many places a table may hold."""
+    return max(MIN_REMEMBERED, min(MAX_REMEMBERED, MASKS_BYTES // (places // 3 + 1)))
+
+
+def remember(table: dict[Key, Value], key: Key, value: Value, limit: int = MAX_REMEMBERED) -> None:
+    """Add an entry; a table that is full starts anew."""
+    if len(table) >= limit:
+        table.clear()
+    table[key] = value

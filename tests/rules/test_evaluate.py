@@ -32,11 +32,14 @@ from rules.language import (
     AnyOf,
     Condition,
     Decision,
+    EntityKind,
+    EntityMatches,
     HoldingTest,
     ListedOn,
     LocatedIn,
     NetworkRange,
     NotOf,
+    Obligation,
     OwnedBy,
     Period,
     ResourceTagged,
@@ -159,3 +162,63 @@ def test_nothing_of_a_screening_is_looked_up_where_no_rule_asks() -> None:
     account = AccountFacts(Account(AccountId("a"), entity=EntityId("A")), GRAPH)
     screening = screen(compile_ruleset(rule_set(located("DE"))), account, AT)
     assert (screening.since, screening.until) == (None, None)
+
+
+def test_a_rule_whose_dates_leave_no_time_is_never_in_force() -> None:
+    always, never = rule_set(tagged(AccountTagged, "t1")), Period(AT, AT)
+    ruleset = replace(always, rules=tuple(replace(rule, effective=never) for rule in always.rules))
+    for at in (AT - timedelta(days=1), AT, AT + timedelta(days=1)):
+        assert decide(ruleset, Request(at)).effect == "allow"
+
+
+def test_rules_come_into_force_and_go_out_of_it_at_their_dates() -> None:
+    day = timedelta(days=1)
+    periods = [Period(AT, AT + day), Period(None, AT), Period(AT + day), Period(AT, AT + 2 * day)]
+    always = rule_set(*[tagged(AccountTagged, "t1")] * len(periods))
+    ruleset = replace(
+        always,
+        rules=tuple(
+            replace(rule, effective=period, mode="monitor") for rule, period in zip(always.rules, periods, strict=True)
+        ),
+    )
+    found = [decide(ruleset, Request(AT + days * day)).monitored for days in (-1, 0, 1, 2)]
+    assert found == [("r1",), ("r0", "r3"), ("r2", "r3"), ("r2",)]
+
+
+@pytest.mark.parametrize(
+    ("tags", "unknown"), [("t1", ("location.missing",)), ("t2", ("entity.missing", "location.missing"))]
+)
+def test_what_a_true_part_settles_is_not_named_unknown(tags: str, unknown: tuple[str, ...]) -> None:
+    either = AnyOf((tagged(AccountTagged, tags), EntityMatches(EntityKind(frozenset({"person"})))))
+    assert decide(rule_set(AllOf((either, located("DE")))), Request(AT)).unknown == unknown
+    mixed = AnyOf((tagged(ResourceTagged, tags), EntityMatches(EntityKind(frozenset({"person"})))))
+    assert decide(rule_set(AllOf((mixed, located("DE")))), Request(AT)).unknown == unknown
+
+
+def test_a_rule_that_another_part_makes_true_names_nothing_unknown() -> None:
+    person = EntityMatches(EntityKind(frozenset({"person"})))
+    assert decide(rule_set(AnyOf((person, tagged(ResourceTagged, "t1")))), Request(AT)).unknown == ()
+    assert decide(rule_set(AnyOf((person, tagged(ResourceTagged, "t2")))), Request(AT)).unknown == ("entity.missing",)
+
+
+def test_a_decision_by_walked_rules_is_remembered_too() -> None:
+    program = compile_ruleset(rule_set(AnyOf((tangle(9), located("DE")))))
+    assert program.walked == (0,)
+    account, resource = screen(program, ACCOUNT, AT), screen_resource(program, RESOURCE, AT)
+    one, other = (evaluate(program, account, resource, Request(AT)) for _ in range(2))
+    assert one is other
+    assert one.unknown == ("location.missing",)
+    assert len(program.memo.decisions) == 1
+
+
+def test_only_rules_that_decide_oblige() -> None:
+    ruleset = rule_set(*[tagged(AccountTagged, "t1")] * 3)
+    changes: list[dict[str, object]] = [
+        {"obligations": (Obligation("r0#1", "log"),)},
+        {"obligations": (Obligation("r1#1", "log"),), "effect": "challenge"},
+        {"obligations": (Obligation("r2#1", "tell"),)},
+    ]
+    rules = tuple(replace(rule, **change) for rule, change in zip(ruleset.rules, changes, strict=True))  # type: ignore[arg-type]
+    decision = decide(replace(ruleset, rules=rules), Request(AT))
+    assert [obligation.id for obligation in decision.obligations] == ["r0#1", "r2#1"]
+    assert decision.rule == "r0"
