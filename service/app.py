@@ -2,14 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 from service.app_directory import offline_over_directory, over_directory
 from service.clocks import utc_now
 from service.locations import Locations, open_locations
-from service.parts import Offline, Service, Surroundings, random_id
+from service.parts import Offline, RandomIds, Service, Surroundings
 from service.settings import Settings
 from service.telemetry import Telemetry
+
+
+def load_parts(settings: Settings) -> None:
+    """Load the modules that `assemble` needs, for the processes that are forked from this one."""
+    import_module("service.api")
+    if settings.database is not None:
+        import_module("service.app_record")
 
 
 def assemble(
@@ -27,7 +35,7 @@ def assemble(
     """
     clock = clock or utc_now
     around = Surroundings(
-        settings, clock, new_id or random_id, locations or open_locations(settings.geo), Telemetry(clock)
+        settings, clock, new_id or RandomIds(), locations or open_locations(settings.geo), Telemetry(clock)
     )
     if settings.database is None:
         return over_directory(around)

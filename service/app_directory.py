@@ -11,10 +11,12 @@ from pathlib import Path
 from service.clocks import utc_now
 from service.decide import Decider
 from service.directory_facts import DirectoryWorld, NoHistory
+from service.gateways.authzen import Admission
 from service.locations import Locations
 from service.parts import (
     Offline,
     Parts,
+    RandomIds,
     Service,
     Surroundings,
     Unrecorded,
@@ -22,7 +24,6 @@ from service.parts import (
     join,
     look_at_addresses,
     make_log,
-    random_id,
     recorder_of,
     running,
 )
@@ -51,11 +52,19 @@ class Unkeyed:
     """Lets everyone ask who can connect."""
 
     may: frozenset[Permission]
+    generation: object = None
 
     def identify(
         self, authorization: bytes | None, api_key: bytes | None, *, peer: str, now: datetime
     ) -> frozenset[Permission]:
         return self.may
+
+    def admission(self, authorization: bytes | None, api_key: bytes | None) -> Admission:
+        """Everyone's."""
+        return Admission(self.generation)
+
+    def admitted(self, key_id: str, at: datetime) -> None:
+        """Do nothing: there are no keys."""
 
 
 def over_directory(around: Surroundings) -> Service:
@@ -63,7 +72,7 @@ def over_directory(around: Surroundings) -> Service:
     assert around.settings.data is not None
     source = DataDirectory(around.settings.data, around.clock)
     sources = partial(address_sources, around.locations)
-    programs = Programs(source, around.telemetry, around.clock, sources)
+    programs = Programs(source, around.telemetry, around.clock, sources, around.limits)
     watch = Watch(programs, around.locations, around.telemetry, around.settings.reload_seconds)
     callers = Unkeyed(around.settings.permissions)
     log = make_log(around)
@@ -85,7 +94,7 @@ def offline_over_directory(data: Path, locations: Locations) -> Offline:
         InvalidDirectory: with every fault of the data.
     """
     snapshot = snapshot_of(DataDirectory(data, utc_now).load(), address_sources(locations))
-    return Offline(Decider(FixedPrograms(snapshot), locations, Unrecorded(), random_id, NoHistory()))
+    return Offline(Decider(FixedPrograms(snapshot), locations, Unrecorded(), RandomIds(), NoHistory()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from service.locations import Locations
 from service.parts import (
     Offline,
     Parts,
+    RandomIds,
     Service,
     Surroundings,
     Unrecorded,
@@ -44,7 +45,6 @@ from service.parts import (
     log_notices,
     look_at_addresses,
     make_log,
-    random_id,
     recorder_of,
     running,
 )
@@ -231,7 +231,8 @@ def over_record(around: Surroundings) -> Service:
     shared = _shared(settings, follower)
     dossiers = RecordedDossiers(reads, follower, shared.facts or NoCache(), facts)
     source = RecordedSource(reads, dossiers, follower, settings.ruleset)
-    programs = Programs(source, around.telemetry, clock, partial(address_sources, around.locations))
+    sources = partial(address_sources, around.locations)
+    programs = Programs(source, around.telemetry, clock, sources, around.limits)
     access = _access(database, around)
     log = make_log(around)
     in_force = InForce(reads, programs, access.callers, taking)
@@ -268,7 +269,7 @@ def offline_over_record(url: str, ruleset: str | None, locations: Locations) -> 
     source = RecordedSource(database, dossiers, follower, ruleset)
     programs = Programs(source, Unreported(), utc_now, partial(address_sources, locations))
     history = RecordedHistory(database, follower, ruleset, threads)
-    decider = Decider(programs, locations, Unrecorded(), random_id, history)
+    decider = Decider(programs, locations, Unrecorded(), RandomIds(), history)
     return Offline(decider, partial(_prepare, follower, programs))
 
 

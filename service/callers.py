@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from service.attempts import TOO_MANY, Attempts
 from service.errors import NotAllowed, NotAuthenticated, NotReady, TooManyRequests
+from service.gateways.authzen import Admission
 from service.settings import Permission
 from service.storage import keys
 from service.storage.database import Database
@@ -87,11 +88,14 @@ class Callers:
         self._uses = uses
         self._on_refused = on_refused
         self._known: Mapping[str, _Known] | None = None
+        self.generation: object = object()
+        """Of the keys: admissions of another one no longer count."""
 
     def reload(self, connection: Connection) -> None:
         """Read the keys again, and swap them in at once."""
         active = keys.active_keys(connection)
         self._known = MappingProxyType({digest: _Known.of(record) for digest, record in active.items()})
+        self.generation = object()
 
     def identify(
         self, authorization: bytes | None, api_key: bytes | None, *, peer: str, now: datetime
@@ -123,6 +127,21 @@ class Callers:
             raise NotAllowed("this key may not ask for decisions: its scopes lack `decide`")
         self._uses.used(known.id, now)
         return known.may
+
+    def admission(self, authorization: bytes | None, api_key: bytes | None) -> Admission | None:
+        """What these headers admit to while the keys stay as they are; None if `identify` must say what is wrong."""
+        generation = self.generation  # read first: keys that are swapped in meanwhile make this admission an old one
+        if not self._terms.keys_required:
+            return Admission(generation)
+        text = _credential(authorization, api_key)
+        known = None if self._known is None or text is None else self._known.get(digest_of(text))
+        if known is None or not known.may_decide:
+            return None
+        return Admission(generation, known.id, known.expires_at)
+
+    def admitted(self, key_id: str, at: datetime) -> None:
+        """HOT PATH: remember that a key was used."""
+        self._uses.used(key_id, at)
 
     def flush(self, database: Database) -> None:
         """Write down last uses.

@@ -93,7 +93,15 @@ def serve(
     ruleset: RulesetOption = None,
     host: Annotated[Optional[str], typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,  # noqa: UP045
     port: Annotated[Optional[int], typer.Option(help="Port; 0 for any. [default: 8080]")] = None,  # noqa: UP045
+    workers: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="How many processes answer; `auto`: one a core. [default: 1]", metavar="N"),
+    ] = None,
     geo: GeoOption = None,
+    fast_lane: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--fast-lane/--no-fast-lane", help="Answer hits without the framework. [default: fast-lane]"),
+    ] = None,
 ) -> None:
     """Serve decisions from a directory of data, or from a database.
 
@@ -102,7 +110,8 @@ def serve(
     from service.cli_serve import serve_command
 
     source = {"data": data, "database": database, "redis": redis, "ruleset": ruleset}
-    serve_command({**source, "host": host, "port": port, "geo": geo})
+    where = {"host": host, "port": port, "workers": workers}
+    serve_command({**source, **where, "geo": geo, "fast_lane": fast_lane})
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """Counters and gauges of what runs beside the decisions, read when they are asked for: nothing hot writes them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import Metric
@@ -8,8 +8,27 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from service.decision_log.recorder import LogState
+from service.memo import MemoState
 
 DROPPED = ("full", "disk", "unfit", "stopping", "fault")
+
+
+EFFECTS = ("allow", "challenge", "deny")
+
+
+class DecisionCollector(Collector):
+    """The decisions made."""
+
+    def __init__(self, decisions: Mapping[str, int]) -> None:
+        """`decisions`: by effect."""
+        self._decisions = decisions
+
+    def collect(self) -> Iterator[Metric]:
+        """How many there were of each effect."""
+        made = CounterMetricFamily("cordon_decisions", "Decisions made.", labels=["effect"])
+        for effect, count in self._decisions.items():
+            made.add_metric([effect], count)
+        yield made
 
 
 class LogCollector(Collector):
@@ -87,3 +106,33 @@ def _of_cache(cache: CacheState) -> Iterator[Metric]:
     )
     yield CounterMetricFamily("cordon_facts_cache_openings", "How often Redis was left alone.", value=cache.openings)
     yield GaugeMetricFamily("cordon_facts_cache_open", "Whether Redis is left alone.", value=cache.is_open)
+
+
+class MemoCollector(Collector):
+    """The memo of screenings of the rules in force."""
+
+    def __init__(self, state: Callable[[], MemoState | None]) -> None:
+        """`state`: None before there are rules."""
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        """How full it is, and what became of what was in it; with other rules it begins anew."""
+        state = self._state()
+        if state is None:
+            return
+        yield GaugeMetricFamily("cordon_memo_entries", "Screenings memorised.", value=state.entries)
+        yield GaugeMetricFamily("cordon_memo_bytes", "Bytes that they take, about.", value=state.size_bytes)
+        yield GaugeMetricFamily("cordon_memo_limit_bytes", "Bytes that they may take.", value=state.limit_bytes)
+        yield CounterMetricFamily("cordon_memo_misses", "Screenings made.", value=state.misses)
+        yield CounterMetricFamily("cordon_memo_evictions", "Screenings that made room.", value=state.evictions)
+
+
+class LaneCollector(Collector):
+    """The fast lane."""
+
+    def __init__(self, answered: Callable[[], int]) -> None:
+        self._answered = answered
+
+    def collect(self) -> Iterator[Metric]:
+        """How many requests it answered."""
+        yield CounterMetricFamily("cordon_fast_lane_answers", "Requests answered at once.", value=self._answered())

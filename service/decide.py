@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from rules.compile import Program
 from rules.evaluate import evaluate
@@ -92,7 +92,7 @@ class Answer:
     facts: tuple[AccountFacts, ResourceFacts]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Screened(Generic[F]):
     """A screening, and the facts that it was made from."""
 
@@ -100,6 +100,8 @@ class Screened(Generic[F]):
     facts: F
     is_stale: bool = False
     """The facts are unknown because the data could not be confirmed in time."""
+    face: int = -1
+    """Screenings of one program and kind with the same number decide alike; -1 is like none, itself included."""
 
 
 class Located(Protocol):
@@ -153,11 +155,29 @@ class Programs(Protocol):
     def current(self) -> Snapshot: ...
 
 
+class Hit(NamedTuple):
+    """A decision that was made before for the like, and given again: all that tells it from the one before."""
+
+    id: str
+    at: datetime
+    """Aware, UTC: the moment that is decided for, and that it was asked at."""
+    account: Screened[AccountFacts]
+    resource: Screened[ResourceFacts]
+    action: str
+    located: Located
+    decision: Decision
+    """Right but for `facts`: of those, the screening of the account tells the revision."""
+    sources: tuple[SourceState, ...]
+
+
 class Recorder(Protocol):
     """Is told of every decision. Never raises, never blocks."""
 
     def decided(self, answer: Answer) -> Awaitable[None] | None:
         """What must have ended before the answer is given; None if nothing must."""
+
+    def repeated(self, hit: Hit) -> None:
+        """HOT PATH: the same of a decision given again, where no answer waits for its record."""
 
 
 @dataclass(frozen=True, slots=True)

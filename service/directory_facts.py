@@ -16,6 +16,9 @@ DIRECTORY_SOURCE = "directory"
 
 NOTHING: frozenset[str] = frozenset()
 
+FACTS_BYTES = 256
+"""The rest is the world's."""
+
 
 @dataclass(frozen=True, slots=True)
 class DirectoryFacts:
@@ -23,6 +26,7 @@ class DirectoryFacts:
 
     facts: AccountFacts | ResourceFacts
     reached: frozenset[str] = NOTHING
+    size_bytes: int = FACTS_BYTES
 
     def at(self, moment: datetime) -> Dated:
         return Dated(self.facts)

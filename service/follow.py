@@ -61,11 +61,13 @@ class Follower:
         """`max_staleness`: seconds. `database` and `threads` serve whoever decides and nobody else."""
         self._database = database
         self._clocks = clocks
+        self._monotonic = clocks.monotonic
         self._max_staleness = max_staleness
         self._threads = threads
         self._loop: asyncio.AbstractEventLoop | None = None
         self._confirmed = float("-inf")
         self._taken_up = float("-inf")
+        self._stale_after = float("-inf")
         self._pending: set[str] = set()
         self._taking: asyncio.Task[None] | None = None
         self._hinted = asyncio.Event()
@@ -88,13 +90,16 @@ class Follower:
 
     @property
     def is_stale(self) -> bool:
-        """Whether it has been too long since the record could be confirmed, and what it holds be put in force."""
-        return self._clocks.monotonic() - min(self._confirmed, self._taken_up) > self._max_staleness
+        """Whether it has been too long since the record could be confirmed, and what it holds be put in force.
+
+        HOT PATH: asked on every decision.
+        """
+        return self._monotonic() > self._stale_after
 
     @property
     def is_silent(self) -> bool:
         """Whether the database has said nothing for so long that waiting for it helps nobody."""
-        return self._clocks.monotonic() - self._confirmed > SILENCE_SECONDS
+        return self._monotonic() - self._confirmed > SILENCE_SECONDS
 
     def hint(self) -> None:
         """Have the database asked at once: something may have changed. From any thread."""
@@ -121,11 +126,12 @@ class Follower:
         return not self.failure
 
     async def _look(self, listener: Listener) -> None:
-        began, began_at = self._clocks.monotonic(), self._clocks.now()
+        began, began_at = self._monotonic(), self._clocks.now()
         try:
             page = await self._page()
             self._forget(page, listener)
-            self._confirmed, self.confirmed_at, self._unread = began, began_at, ""
+            self.confirmed_at, self._unread = began_at, ""
+            self._trust(confirmed=began)
             self._begin_to_take_up(page, listener, began)
             listener.confirmed()
         except Exception as error:  # whatever it is, following goes on, and staleness says the rest
@@ -162,13 +168,20 @@ class Follower:
     def _begin_to_take_up(self, page: Page, listener: Listener, began: float) -> None:
         """Put in force what is new, beside all else; the position moves when that is done, and not before."""
         if self.position == BEGINNING and self._taken_up < 0:
-            self._taken_up = began  # there is nothing old here that could be in force
+            self._trust(taken_up=began)  # there is nothing old here that could be in force
         if self._taking is not None and not self._taking.done():
             return
         if self._pending:
             self._taking = asyncio.create_task(self._take_up(listener, began))
         else:
-            self.position, self._taken_up = page.position, began
+            self.position = page.position
+            self._trust(taken_up=began)
+
+    def _trust(self, *, confirmed: float | None = None, taken_up: float | None = None) -> None:
+        """Say as of when all changes were known, or in force: what is here counts for so long after the earlier."""
+        self._confirmed = self._confirmed if confirmed is None else confirmed
+        self._taken_up = self._taken_up if taken_up is None else taken_up
+        self._stale_after = min(self._confirmed, self._taken_up) + self._max_staleness
 
     async def _take_up(self, listener: Listener, began: float) -> None:
         pending, upto = self._pending, self.facts
@@ -179,7 +192,8 @@ class Follower:
             self._pending |= pending
             self._untaken = str(error) or type(error).__name__
             return
-        self.position, self._taken_up, self._untaken = upto, began, ""
+        self.position, self._untaken = upto, ""
+        self._trust(taken_up=began)
         listener.confirmed()
         async with self._moved:
             self._moved.notify_all()

@@ -8,10 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from service.errors import FAILURE, STOPPING, problem
-from service.gateways.wire import AsgiApp, Receive, Scope, Send, header, send_json
-
-REQUEST_ID = b"x-request-id"
-_CONTROL_BYTES = bytes(range(32)) + b"\x7f"
+from service.gateways.wire import REQUEST_ID, AsgiApp, Receive, Scope, Send, echoed_request_id, header, send_json
 
 
 class Front:
@@ -69,8 +66,8 @@ class _Answer:
 
 
 def _echoing(send: Send, request_id: bytes) -> Send:
-    """The same, with the request's own id on the answer. Bytes that no header may hold are dropped."""
-    echoed = (REQUEST_ID, request_id.translate(None, _CONTROL_BYTES))
+    """The same, with the request's own id on the answer."""
+    echoed = echoed_request_id(request_id)
 
     async def send_with_id(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
-from service.collectors import LogCollector
-from service.decide import Answer, Decider, History, Recorder, SourceState
+from service.collectors import LaneCollector, LogCollector, MemoCollector
+from service.decide import Answer, Decider, History, Hit, Recorder, SourceState
 from service.decision_log.recorder import DecisionLog
 from service.decision_log.writer import Options
 from service.front import Front
@@ -21,12 +21,17 @@ from service.gateways.wire import AsgiApp
 from service.locations import InvalidDatabases, Locations
 from service.programs import Programs
 from service.recording import Recording
+from service.server import HttpProtocol
 from service.settings import Settings
+from service.shelf import MIB, Limits
 from service.status import Notices, Status, no_notices
 from service.telemetry import Telemetry
 
 Lifespan: TypeAlias = Callable[[object], AbstractAsyncContextManager[None]]
 T = TypeVar("T")
+
+ID_BYTES = 16
+IDS_DRAWN = 256
 
 RESTART_SECONDS = 1.0
 """After which work begins again that ended, as none should."""
@@ -56,6 +61,11 @@ class Surroundings:
     locations: Locations
     telemetry: Telemetry
 
+    @property
+    def limits(self) -> Limits:
+        """What this process may remember of accounts and resources."""
+        return Limits.of(self.settings.memo_mib * MIB)
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -66,6 +76,8 @@ class Service:
     decider: Decider
     telemetry: Telemetry
     locations: Locations
+    protocol: HttpProtocol | None = None
+    """What answers connections; None: the server's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,23 @@ def join(around: Surroundings, parts: Parts, log: DecisionLog | None) -> Service
     api = make_api(endpoints, with_log(parts.lifespan, log))
     hot = {EVALUATION_PATH: authzen.evaluation, EVALUATIONS_PATH: authzen.evaluations}
     front = Front(api, hot, telemetry.failed, parts.others)
-    return Service(front, parts.programs, decider, telemetry, around.locations)
+    telemetry.registry.register(MemoCollector(lambda: parts.programs.memo))
+    protocol = _protocol(around, parts, log) if settings.fast_lane else None
+    return Service(front, parts.programs, decider, telemetry, around.locations, protocol)
+
+
+def _protocol(around: Surroundings, parts: Parts, log: DecisionLog | None) -> HttpProtocol | None:
+    """What answers from memory; None where an answer must wait for its record."""
+    if log is not None and log.options.required:
+        return None
+    # Imported late, as the framework is: the command line decides without a server.
+    from service.fast_lane.lane import FastLane, Suppliers
+    from service.fast_lane.protocol import protocol_with
+
+    suppliers = Suppliers(parts.programs, around.locations, parts.callers, parts.recorder, around.clock, around.new_id)
+    lane = FastLane(suppliers)
+    around.telemetry.registry.register(LaneCollector(lambda: lane.answered))
+    return protocol_with(lane, around.telemetry.failed)
 
 
 def make_log(around: Surroundings) -> DecisionLog | None:
@@ -125,7 +153,7 @@ def make_log(around: Surroundings) -> DecisionLog | None:
 
 def recorder_of(telemetry: Telemetry, log: DecisionLog | None) -> Recorder:
     """What is told of every decision."""
-    return telemetry if log is None else Recording(telemetry, log)
+    return telemetry if log is None else Recording(telemetry.decisions, log)
 
 
 def log_notices(log: DecisionLog | None) -> Iterator[str]:
@@ -200,7 +228,20 @@ class Unrecorded:
     def decided(self, answer: Answer) -> None:
         """Do nothing."""
 
+    def repeated(self, hit: Hit) -> None:
+        """Do nothing."""
 
-def random_id() -> str:
-    """An id that no other decision has."""
-    return secrets.token_hex(16)
+
+class RandomIds:
+    """Ids that no other decision has: random numbers of 128 bits, drawn many at a time."""
+
+    def __init__(self) -> None:
+        self._drawn: list[str] = []
+
+    def __call__(self) -> str:
+        """HOT PATH: the next one. For one thread."""
+        if not self._drawn:
+            digits = secrets.token_hex(ID_BYTES * IDS_DRAWN)
+            size = 2 * ID_BYTES
+            self._drawn = [digits[start : start + size] for start in range(0, len(digits), size)]
+        return self._drawn.pop()

@@ -16,7 +16,8 @@ from rules.language import RuleSet
 from service.decide import SourceState
 from service.documents import Fault, InvalidData
 from service.errors import NotReady, Unavailable
-from service.screenings import Dossiers, Screenings
+from service.memo import MemoState
+from service.screenings import Dossiers, Limits, Screenings
 
 
 class LoadedWorld(Protocol):
@@ -85,10 +86,10 @@ class Refusal:
     """Nothing is known to be wrong with the data: reading it again may succeed."""
 
 
-def snapshot_of(world: LoadedWorld, other_sources: tuple[SourceState, ...]) -> Snapshot:
-    """Compile the rule set of a state of the data."""
+def snapshot_of(world: LoadedWorld, other_sources: tuple[SourceState, ...], limits: Limits | None = None) -> Snapshot:
+    """Compile the rule set of a state of the data. `limits`: of its screenings."""
     program = compile_ruleset(world.ruleset)
-    return Snapshot(program, world, Screenings(program, world.dossiers), (world.state(), *other_sources))
+    return Snapshot(program, world, Screenings(program, world.dossiers, limits), (world.state(), *other_sources))
 
 
 class Programs:
@@ -100,12 +101,15 @@ class Programs:
         reporter: Reporter,
         clock: Callable[[], datetime],
         other_sources: Callable[[], tuple[SourceState, ...]] = tuple,
+        limits: Limits | None = None,
     ) -> None:
         self._source = source
         self._reporter = reporter
         self._clock = clock
         self._other_sources = other_sources
-        self._snapshot: Snapshot | None = None
+        self._limits = limits
+        self.newest: Snapshot | None = None
+        """HOT PATH: the snapshot in force; None before the first one."""
         self._swapping = threading.Lock()
         """Rules are loaded in a thread, and sources restated on the event loop: neither may undo the other's swap."""
         self._read_stamp: object = None
@@ -120,13 +124,18 @@ class Programs:
         Raises:
             NotReady: before the first one.
         """
-        if self._snapshot is None:
+        if self.newest is None:
             raise NotReady("no rules are loaded yet")
-        return self._snapshot
+        return self.newest
 
     @property
     def is_ready(self) -> bool:
-        return self._snapshot is not None
+        return self.newest is not None
+
+    @property
+    def memo(self) -> MemoState | None:
+        """How full the memo of screenings is; None before the first snapshot."""
+        return None if self.newest is None else self.newest.screenings.state
 
     def load(self) -> None:
         """Read the data and put it in force, or record why not. A state that changes meanwhile is left for later.
@@ -155,10 +164,10 @@ class Programs:
     def restate_sources(self) -> None:
         """Name the sources as they are now; rules and screenings stay."""
         with self._swapping:
-            if self._snapshot is not None:
-                sources = (self._snapshot.world.state(), *self._other_sources())
-                self._snapshot = replace(self._snapshot, sources=sources)
-                self._reporter.restated(self._snapshot)
+            if self.newest is not None:
+                sources = (self.newest.world.state(), *self._other_sources())
+                self.newest = replace(self.newest, sources=sources)
+                self._reporter.restated(self.newest)
 
     def _made_or_refused(self) -> Snapshot | Refusal:
         try:
@@ -173,12 +182,12 @@ class Programs:
             return Refusal(self._clock(), (), f"the data could not be read: {error}", may_pass=True)
 
     def _made(self) -> Snapshot:
-        return snapshot_of(self._source.load(), self._other_sources())
+        return snapshot_of(self._source.load(), self._other_sources(), self._limits)
 
     def _publish(self, snapshot: Snapshot) -> None:
         """Swap one reference: requests under way go on with the snapshot that they began with."""
         self.refusal = None
         with self._swapping:
-            if self._snapshot is None or self._snapshot.world.revision != snapshot.world.revision:
-                self._snapshot = snapshot
-        self._reporter.published(self._snapshot)
+            if self.newest is None or self.newest.world.revision != snapshot.world.revision:
+                self.newest = snapshot
+        self._reporter.published(self.newest)

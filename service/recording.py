@@ -1,19 +1,25 @@
 """Tells everyone who counts or keeps decisions of each of them."""
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 
-from service.decide import Answer, Recorder
+from service.decide import Answer, Hit, Recorder
 
 
-@dataclass(frozen=True, slots=True)
 class Recording:
     """Counts each decision, and has it recorded."""
 
-    counter: Recorder
-    log: Recorder
+    def __init__(self, decisions: dict[str, int], log: Recorder) -> None:
+        """`decisions`: the count of each effect, raised here."""
+        self._decisions = decisions
+        self._log = log
+        self._repeated = log.repeated
 
     def decided(self, answer: Answer) -> Awaitable[None] | None:
         """HOT PATH: what the log says must have ended before the answer is given."""
-        self.counter.decided(answer)
-        return self.log.decided(answer)
+        self._decisions[answer.decision.effect] += 1
+        return self._log.decided(answer)
+
+    def repeated(self, hit: Hit) -> None:
+        """HOT PATH: count a decision given again, and have it recorded."""
+        self._decisions[hit.decision.effect] += 1
+        self._repeated(hit)

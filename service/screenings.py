@@ -1,29 +1,36 @@
 """Supplies the screenings of accounts and resources: a memo in the process, owned by one snapshot and gone with it.
 
 Keyed by id. An entry is right from `since` until `until`, and made anew outside of that; a change of the data drops the
-entries that depend on it, and no other. Bounded: the entry made first goes first; what is not registered is kept apart,
-so that made-up ids never push out what is.
+entries that depend on it, and no other. Bounded by bytes: see `memo`.
 
 Where the data cannot be confirmed in time, accounts are unknown; resources stay what they were last known to be, since
 a resource that is not known has no tags, and a rule that denies by tag would then open.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar, cast
+from typing import Literal, Protocol, TypeAlias, TypeVar, cast
 
 from rules.compile import Program
 from rules.evaluate import screen, screen_resource
 from rules.facts import Account, AccountFacts, EntityId, ResourceFacts
+from rules.language import AccountIs, ResourceIs
 from rules.profiles import Screening
 from service.decide import AccessRequest, InlineFacts, Screened
 from service.dossiers import Dated
 from service.errors import NotAvailable
+from service.memo import MOST_VISITS, Memo, MemoState
+from service.shelf import MIB, Bounds, Entry, Known, Limits, Shelf
 
-REGISTERED_LIMIT = 32_768
-UNREGISTERED_LIMIT = 4_096
+__all__ = ["Dossiers", "Kind", "Known", "Limits", "Screenings", "Touched", "Unreachable"]
+
+MEMO_MIB = 256
+"""How much memory screenings may take where nobody says."""
+
+NO_FACE = -1
+"""Of a screening that is like none: see `Screened.face`."""
 
 LARGE = 256
 """Facts that reach more entities than this are screened off the event loop."""
@@ -32,21 +39,13 @@ Kind: TypeAlias = Literal["account", "resource"]
 Touched: TypeAlias = Mapping[str, Collection[str]]
 """What a change touches: ids by kind (`account`, `resource`, `entity`)."""
 
-F = TypeVar("F", bound=AccountFacts | ResourceFacts)
+F = TypeVar("F", AccountFacts, ResourceFacts)
+Pair: TypeAlias = tuple[Screened[AccountFacts], Screened[ResourceFacts]]
+"""Of an account and a resource."""
 
 
 class Unreachable(Exception):
     """The facts cannot be had now."""
-
-
-class Known(Protocol):
-    """What is known of one account or resource, with no rule in it."""
-
-    @property
-    def reached(self) -> frozenset[str]:
-        """Ids of the entities that it depends on."""
-
-    def at(self, moment: datetime) -> Dated: ...
 
 
 class Dossiers(Protocol):
@@ -83,84 +82,52 @@ class Dossiers(Protocol):
         """Whether no change that has been seen makes it old."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How many screenings are kept."""
-
-    registered: int = REGISTERED_LIMIT
-    unregistered: int = UNREGISTERED_LIMIT
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry(Generic[F]):
-    screened: Screened[F]
-    known: Known
-
-    def is_right(self, at: datetime) -> bool:
-        since, until = self.screened.screening.since, self.screened.screening.until
-        return (since is None or since <= at) and (until is None or at < until)
-
-
-class _Memo(Generic[F]):
-    """Screenings by id, those of registered ids apart from the others."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._kept: dict[str, _Entry[F]] = {}
-        self._strangers: dict[str, _Entry[F]] = {}
-        self._foreign: dict[str, _Entry[F]] = {}
-        """Apart from all others: an id of another kind may be spelt like one of ours."""
-        self._limits = limits
-
-    def find(self, id: str, at: datetime, foreign: bool = False) -> _Entry[F] | None:
-        entry = self._foreign.get(id) if foreign else self._kept.get(id) or self._strangers.get(id)
-        return entry if entry is not None and entry.is_right(at) else None
-
-    def keep(self, id: str, entry: _Entry[F], foreign: bool = False) -> None:
-        is_stranger = foreign or _is_stranger(entry.screened.facts)
-        strangers = self._foreign if foreign else self._strangers
-        memo = strangers if is_stranger else self._kept
-        if len(memo) >= (self._limits.unregistered if is_stranger else self._limits.registered):
-            memo.pop(next(iter(memo)), None)
-        memo[id] = entry
-
-    def drop(self, ids: Collection[str], entities: frozenset[str]) -> None:
-        for memo in (self._kept, self._strangers):
-            for id in ids:
-                memo.pop(id, None)
-            if entities:
-                old = [id for id, entry in memo.items() if not entities.isdisjoint(entry.known.reached)]
-                for id in old:
-                    del memo[id]
-
-    def clear(self) -> None:
-        self._kept.clear()
-        self._strangers.clear()
-        self._foreign.clear()
-
-    def __len__(self) -> int:
-        return len(self._kept) + len(self._strangers) + len(self._foreign)
-
-
 class Screenings:
     """The screenings made under one program."""
 
     def __init__(self, program: Program, dossiers: Dossiers, limits: Limits | None = None) -> None:
         self._program = program
         self._dossiers = dossiers
-        self._accounts: _Memo[AccountFacts] = _Memo(limits or Limits())
-        self._resources: _Memo[ResourceFacts] = _Memo(limits or Limits())
-        self._unknown: _Memo[AccountFacts] = _Memo(limits or Limits())
+        self._bounds = Bounds.of(limits or Limits.of(MEMO_MIB * MIB))
+        self._accounts = Shelf(program, AccountIs, screen, self._bounds)
+        self._resources = Shelf(program, ResourceIs, screen_resource, self._bounds)
+        self._unknown: Memo[str, Entry[AccountFacts]] = Memo(self._bounds.strangers)
         """Of accounts as they are screened while facts are stale: nothing but the id counts."""
+        self._misses = 0
+        self._find_account, self._find_stranger = self._accounts.registered.find, self._accounts.strangers.find
+        self._find_resource, self._find_nameless = self._resources.registered.find, self._resources.strangers.find
 
-    def at_hand(self, request: AccessRequest) -> tuple[Screened[AccountFacts], Screened[ResourceFacts]] | None:
-        """Those of the account and of the resource, if both are memorised and right at the request's time."""
-        if request.inline is not None or self._dossiers.is_stale:
+    def ready(self, account: str, resource: str, at: datetime) -> Pair | None:
+        """HOT PATH: those of an account and of a resource, if both are memorised, right at that time, and not stale.
+
+        Of neither a foreign subject nor one with inline facts.
+        """
+        one = self._find_account(account) or self._find_stranger(account)
+        other = self._find_resource(resource) or self._find_nameless(resource)
+        if one is None or other is None or self._dossiers.is_stale:
             return None
-        account = self._accounts.find(request.account, request.at, request.foreign)
+        if one.visits < MOST_VISITS:
+            one.visits += 1
+        if other.visits < MOST_VISITS:
+            other.visits += 1
+        who, what = one.value, other.value
+        if (who.is_dated and not who.is_right(at)) or (what.is_dated and not what.is_right(at)):
+            return None
+        return who.screened, what.screened
+
+    def at_hand(self, request: AccessRequest) -> Pair | None:
+        """Those of the account and of the resource, if both are memorised and right at the request's time."""
+        if request.inline is not None:
+            return None
+        if not request.foreign:
+            return self.ready(request.account, request.resource, request.at)
+        if self._dossiers.is_stale:
+            return None
+        account = self._accounts.find(request.account, request.at, foreign=True)
         resource = self._resources.find(request.resource, request.at)
         return None if account is None or resource is None else (account.screened, resource.screened)
 
-    async def screened(self, request: AccessRequest) -> tuple[Screened[AccountFacts], Screened[ResourceFacts]]:
+    async def screened(self, request: AccessRequest) -> Pair:
         """The same, made now where they are missing; a screening of inline facts is never kept.
 
         Raises:
@@ -170,7 +137,7 @@ class Screenings:
 
     def drop(self, touched: Touched) -> None:
         """Forget what a change makes old."""
-        entities = frozenset(touched.get("entity", ()))
+        entities = touched.get("entity", ())
         self._accounts.drop(touched.get("account", ()), entities)
         self._resources.drop(touched.get("resource", ()), entities)
 
@@ -178,9 +145,23 @@ class Screenings:
         """Forget everything."""
         self._accounts.clear()
         self._resources.clear()
+        self._unknown.clear()
 
     def __len__(self) -> int:
         return len(self._accounts) + len(self._resources)
+
+    @property
+    def state(self) -> MemoState:
+        """How full the memo is."""
+        registered, strangers = self._bounds.registered, self._bounds.strangers
+        profiles, others = self._accounts.faces, self._resources.faces
+        return MemoState(
+            entries=len(registered) + len(strangers),
+            size_bytes=registered.size_bytes + strangers.size_bytes + profiles.size_bytes + others.size_bytes,
+            limit_bytes=registered.limit_bytes + strangers.limit_bytes + profiles.limit_bytes + others.limit_bytes,
+            misses=self._misses,
+            evictions=registered.evictions + strangers.evictions,
+        )
 
     async def _account(self, request: AccessRequest) -> Screened[AccountFacts]:
         try:
@@ -188,33 +169,36 @@ class Screenings:
                 return self._stale(request)
             if request.inline is not None:
                 return await self._inline(request, request.inline)
-            entry = self._accounts.find(request.account, request.at, request.foreign)
+            entry = self._accounts.find(request.account, request.at, foreign=request.foreign)
             return entry.screened if entry is not None and self._holds(entry) else await self._made(request)
         except Unreachable:
             return self._stale(request)
 
     async def _made(self, request: AccessRequest) -> Screened[AccountFacts]:
         id = request.account
+        self._misses += 1
         while True:
             known = self._dossiers.stranger(id) if request.foreign else await self._known("account", id)
-            screened = await self._screen(known, request.at, _screened_account)
+            entry, size_bytes = await self._entry(self._accounts, known, request.at)
             if self._dossiers.holds(known):  # else a change came in while it was fetched or screened
-                self._accounts.keep(id, _Entry(screened, known), request.foreign)
-                return screened
+                self._accounts.keep(id, entry, size_bytes, foreign=request.foreign)
+                return entry.screened
 
     async def _resource(self, request: AccessRequest) -> Screened[ResourceFacts]:
         entry = self._resources.find(request.resource, request.at)
+        if entry is None or not self._holds(entry):
+            self._misses += 1
         while entry is None or not self._holds(entry):
             try:
                 known = await self._known("resource", request.resource)
             except Unreachable:
                 return await self._as_last_known(request)
-            entry = _Entry(await self._screen(known, request.at, _screened_resource), known)
+            entry, size_bytes = await self._entry(self._resources, known, request.at)
             if self._dossiers.holds(known):
-                self._resources.keep(request.resource, entry)
+                self._resources.keep(request.resource, entry, size_bytes)
         return entry.screened
 
-    def _holds(self, entry: _Entry[F]) -> bool:
+    def _holds(self, entry: Entry[F]) -> bool:
         """A request that began before a publication looks into a memo that no change drops from any more."""
         return self._dossiers.holds(entry.known)
 
@@ -222,7 +206,8 @@ class Screenings:
         known = self._dossiers.last_known(request.resource)
         if known is None or not self._dossiers.holds(known):
             raise NotAvailable("the facts of the resource cannot be read now: ask again")
-        return await self._screen(known, request.at, _screened_resource)
+        entry, _ = await self._entry(self._resources, known, request.at)
+        return entry.screened
 
     async def _inline(self, request: AccessRequest, inline: InlineFacts) -> Screened[AccountFacts]:
         id = request.account
@@ -237,37 +222,33 @@ class Screenings:
             account = Account(request.account, registered=False, entity=account.entity if inline.entity else None)
         if inline.declared is not None:
             account = replace(account, declared=inline.declared)
-        return _screened_account(self._program, replace(dated, facts=AccountFacts(account, facts.graph)), request.at)
+        facts = AccountFacts(account, facts.graph)
+        return Screened(_within(screen(self._program, facts, request.at), dated), facts)
 
     def _stale(self, request: AccessRequest) -> Screened[AccountFacts]:
         """Nothing is known of the account but its id."""
-        entry = self._unknown.find(request.account, request.at, foreign=True)
+        entry = self._unknown.get(request.account)
         if entry is None:
             known = self._dossiers.stranger(request.account)
-            screened = _screened_account(self._program, known.at(request.at), request.at)
-            entry = _Entry(replace(screened, is_stale=True), known)
-            self._unknown.keep(request.account, entry, foreign=True)
+            facts = cast(AccountFacts, known.at(request.at).facts)
+            entry, size_bytes = self._accounts.entry(known, *self._accounts.screened(facts, request.at))
+            entry = replace(entry, screened=replace(entry.screened, is_stale=True, face=NO_FACE))
+            self._unknown.put(request.account, entry, size_bytes)
         return entry.screened
 
     async def _known(self, kind: Kind, id: str) -> Known:
         return self._dossiers.at_hand(kind, id) or await self._dossiers.fetched(kind, id)
 
-    async def _screen(
-        self, known: Known, at: datetime, make: "Callable[[Program, Dated, datetime], Screened[F]]"
-    ) -> Screened[F]:
-        if len(known.reached) > LARGE:
-            return await asyncio.to_thread(lambda: make(self._program, known.at(at), at))
-        return make(self._program, known.at(at), at)
+    async def _entry(self, shelf: Shelf[F], known: Known, at: datetime) -> tuple[Entry[F], int]:
+        """An entry for this shelf, and how many bytes it takes."""
 
+        def made() -> tuple[F, Screening]:
+            dated = known.at(at)
+            facts, screening = shelf.screened(cast(F, dated.facts), at)
+            return facts, _within(screening, dated)
 
-def _screened_account(program: Program, dated: Dated, at: datetime) -> Screened[AccountFacts]:
-    facts = cast(AccountFacts, dated.facts)
-    return Screened(_within(screen(program, facts, at), dated), facts)
-
-
-def _screened_resource(program: Program, dated: Dated, at: datetime) -> Screened[ResourceFacts]:
-    facts = cast(ResourceFacts, dated.facts)
-    return Screened(_within(screen_resource(program, facts, at), dated), facts)
+        found = await asyncio.to_thread(made) if len(known.reached) > LARGE else made()
+        return shelf.entry(known, *found)
 
 
 def _within(screening: Screening, dated: Dated) -> Screening:
@@ -277,10 +258,3 @@ def _within(screening: Screening, dated: Dated) -> Screening:
     since = max((date for date in (screening.since, dated.since) if date is not None), default=None)
     until = min((date for date in (screening.until, dated.until) if date is not None), default=None)
     return replace(screening, since=since, until=until)
-
-
-def _is_stranger(facts: AccountFacts | ResourceFacts) -> bool:
-    """Whether nothing is recorded under this id, so that anyone could make up more of its kind."""
-    if isinstance(facts, AccountFacts):
-        return not facts.account.registered
-    return not facts.resource.tags and facts.resource.provider is None

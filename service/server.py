@@ -4,14 +4,18 @@ A stop that was asked for (SIGTERM, SIGINT) ends with what is under way answered
 """
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TypeAlias
 
 import uvicorn
 
+from service.garbage import settle
 from service.gateways.wire import AsgiApp
 
 KEEP_ALIVE_SECONDS = 75
@@ -28,20 +32,44 @@ class Listening:
     url: str
 
 
-def listen(host: str, port: int) -> Listening:
-    """Bind a socket.
+def listen(host: str, port: int, *, is_shared: bool = False) -> Listening:
+    """Bind a socket that takes connections; a shared one, its part of those that come to an address that is held.
 
     Raises:
         OSError: the address cannot be resolved, is taken, or may not be used.
     """
+    listening = _bound(host, port, is_shared=is_shared)
+    try:
+        listening.socket.listen(BACKLOG)
+    except OSError:
+        listening.socket.close()
+        raise
+    return listening
+
+
+def hold(host: str, port: int) -> Listening:
+    """Bind a socket that takes no connections, but keeps the address for processes that share it.
+
+    Raises:
+        OSError: as for `listen`; or addresses cannot be shared here.
+    """
+    if not hasattr(socket, "SO_REUSEPORT"):
+        raise OSError(errno.EOPNOTSUPP, "this system cannot share an address among workers (`SO_REUSEPORT`)")
+    if port:
+        listen(host, port).socket.close()  # fails where somebody listens, which sharing with them would not
+    return _bound(host, port, is_shared=True)
+
+
+def _bound(host: str, port: int, *, is_shared: bool) -> Listening:
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     bound = socket.socket(family, kind, protocol)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind(address)
-        bound.listen(BACKLOG)
     except OSError:
         bound.close()
         raise
@@ -77,12 +105,16 @@ class Server(uvicorn.Server):
                 signal.signal(stop, handler)
 
 
-def configure(app: AsgiApp) -> uvicorn.Config:
+HttpProtocol: TypeAlias = type[asyncio.Protocol]
+"""A subclass of the server's own protocol for HTTP."""
+
+
+def configure(app: AsgiApp, protocol: HttpProtocol | None = None) -> uvicorn.Config:
     """The settings that the load test uses too."""
     return uvicorn.Config(
         app,
         loop="auto",
-        http="httptools",
+        http=protocol or "httptools",
         ws="none",
         lifespan="on",
         proxy_headers=False,
@@ -94,10 +126,21 @@ def configure(app: AsgiApp) -> uvicorn.Config:
     )
 
 
-def serve(app: AsgiApp, listening: Listening, ready: Callable[[], None]) -> None:
+def load_server() -> None:
+    """Load what is otherwise loaded when serving begins, for the processes that are forked from this one."""
+    for name in ("uvloop", "uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.httptools_impl"):
+        import_module(name)
+
+
+def serve(app: AsgiApp, listening: Listening, ready: Callable[[], None], protocol: HttpProtocol | None = None) -> None:
     """Serve until stopped; `ready` is called once connections are answered."""
-    config = configure(app)
-    server = Server(config, ready)
+
+    def started() -> None:
+        settle()
+        ready()
+
+    config = configure(app, protocol)
+    server = Server(config, started)
     factory = config.get_loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(server.serve(sockets=[listening.socket]))

@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """0 takes any free one."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 1
+    """How many processes answer; 0, or `auto`: one a core that this process may use."""
     oidc_issuer: str | None = None
     """URL of the issuer whose tokens count for people, as its tokens name it."""
     oidc_audience: str | None = None
@@ -66,6 +68,10 @@ class Settings(BaseSettings):
     """Where callers reach the service, for its metadata; None: what the request says."""
     reload_seconds: Annotated[float, Field(ge=0.05, le=3600)] = 0.5
     """How often the directory is looked at. A change is read once it has been still for as long."""
+    fast_lane: bool = True
+    """Answer what was decided before for the like straight from the connection, without the framework."""
+    memo_mib: Annotated[int, Field(ge=8)] = 256
+    """How many MiB the memo of screenings may take, in each process."""
     body_limit_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
     evaluations_limit: Annotated[int, Field(ge=1)] = 1000
     """The most decisions that one request may ask for."""
@@ -73,6 +79,11 @@ class Settings(BaseSettings):
     """The most decisions that one request may ask to be explained."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _count_of_auto(cls, value: object) -> object:
+        return 0 if value == "auto" else value
 
     @field_validator("geo", mode="before")
     @classmethod
@@ -112,6 +123,11 @@ class Settings(BaseSettings):
         return Path(f"{file[1]}.decisions") if file else None
 
     @property
+    def worker_count(self) -> int:
+        """How many processes answer."""
+        return self.workers or available_cores()
+
+    @property
     def keys_required(self) -> bool:
         """Whether callers need a key."""
         return self.keys == "required" if self.keys is not None else self.database is not None
@@ -122,6 +138,11 @@ class Settings(BaseSettings):
         if self.caller_may is not None:
             return self.caller_may
         return EVERY_PERMISSION if is_loopback(self.host) else frozenset()
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_loopback(host: str) -> bool:

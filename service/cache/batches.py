@@ -6,30 +6,33 @@ that is quick.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 UNDER_WAY_LIMIT = 8
 """Questions at once; what is asked meanwhile waits for the next, and no longer than it may."""
-GATHERED_LIMIT = 1_024
-"""Keys of one question; what is asked beyond is not answered."""
+KEYS_LIMIT = 256
+"""Keys of one question: answers hold up the event loop for as long as it takes to read them."""
+GATHERED_LIMIT = 8
+"""Questions that wait; what is asked beyond is not answered."""
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class _Batch(Generic[T]):
-    waiting: dict[str, list[asyncio.Future[T | None]]] = field(default_factory=dict)
+@dataclass(slots=True, eq=False)
+class _Question(Generic[T]):
+    keys: dict[str, None] = field(default_factory=dict)
+    waiting: list[asyncio.Future[Mapping[str, T]]] = field(default_factory=list)
     is_sent: bool = False
     is_over: bool = False
 
     def answer(self, found: Mapping[str, T]) -> None:
         self.is_over = True
-        for key, futures in self.waiting.items():
-            for future in futures:
-                if not future.done():
-                    future.set_result(found.get(key))
+        for future in self.waiting:
+            if not future.done():
+                future.set_result(found)
 
 
 class Batches(Generic[T]):
@@ -42,58 +45,69 @@ class Batches(Generic[T]):
         self._fetch = fetch
         self._within = within
         self._late = late
-        self._gathering: _Batch[T] | None = None
+        self._gathering: deque[_Question[T]] = deque()
         self._flights: set[asyncio.Task[None]] = set()
 
-    async def get(self, key: str) -> T | None:
-        """What is found under the key; None if nothing is, or not in time."""
-        loop = asyncio.get_running_loop()
-        batch = self._gathering or self._begin(loop)
-        if len(batch.waiting) >= GATHERED_LIMIT and key not in batch.waiting:
-            return None
-        future: asyncio.Future[T | None] = loop.create_future()
-        batch.waiting.setdefault(key, []).append(future)
-        return await future
+    async def find(self, keys: Sequence[str]) -> Mapping[str, T]:
+        """What is found under these keys in time; perhaps more than was asked for, by others."""
+        parts = [keys[start : start + KEYS_LIMIT] for start in range(0, len(keys), KEYS_LIMIT)]
+        answers = [self._joined(part) for part in parts]
+        found: dict[str, T] = {}
+        for answer in answers:
+            if answer is not None:
+                found.update(await answer)
+        return found
 
     async def close(self) -> None:
         """Let everyone go, and wait for what is under way."""
-        if self._gathering is not None:
-            self._gathering.answer({})
-            self._gathering = None
+        while self._gathering:
+            self._gathering.popleft().answer({})
         await asyncio.gather(*self._flights, return_exceptions=True)
 
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> _Batch[T]:
-        batch = self._gathering = _Batch()
+    def _joined(self, keys: Sequence[str]) -> "asyncio.Future[Mapping[str, T]] | None":
+        """The answer to a question about these; None if too many wait already."""
+        last = self._gathering[-1] if self._gathering else None
+        if last is None or len(last.keys) + len(keys) > KEYS_LIMIT:
+            if len(self._gathering) >= GATHERED_LIMIT:
+                return None
+            last = self._begin()
+        last.keys.update(dict.fromkeys(keys))
+        answer: asyncio.Future[Mapping[str, T]] = asyncio.get_running_loop().create_future()
+        last.waiting.append(answer)
+        return answer
+
+    def _begin(self) -> _Question[T]:
+        loop, question = asyncio.get_running_loop(), _Question[T]()
+        self._gathering.append(question)
         loop.call_soon(self._depart)
-        loop.call_at(loop.time() + self._within, self._expire, batch)
-        return batch
+        loop.call_at(loop.time() + self._within, self._expire, question)
+        return question
 
     def _depart(self) -> None:
-        batch = self._gathering
-        if batch is None or len(self._flights) >= UNDER_WAY_LIMIT:
+        if not self._gathering or len(self._flights) >= UNDER_WAY_LIMIT:
             return
-        self._gathering = None
-        batch.is_sent = True
-        flight = asyncio.ensure_future(self._fly(batch))
+        question = self._gathering.popleft()
+        question.is_sent = True
+        flight = asyncio.ensure_future(self._fly(question))
         self._flights.add(flight)
         flight.add_done_callback(self._landed)
 
-    async def _fly(self, batch: _Batch[T]) -> None:
+    async def _fly(self, question: _Question[T]) -> None:
         found: Mapping[str, T] = {}
         try:
-            found = await self._fetch(tuple(batch.waiting))
+            found = await self._fetch(tuple(question.keys))
         finally:
-            batch.answer(found)
+            question.answer(found)
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)
         self._depart()
 
-    def _expire(self, batch: _Batch[T]) -> None:
-        if batch.is_over:
+    def _expire(self, question: _Question[T]) -> None:
+        if question.is_over:
             return
-        if self._gathering is batch:
-            self._gathering = None
-        if batch.is_sent:
+        if question.is_sent:
             self._late()
-        batch.answer({})
+        else:
+            self._gathering.remove(question)
+        question.answer({})

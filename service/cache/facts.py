@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
+from typing import TypeVar
 
 from rules.facts import Account
 from service.cache.batches import Batches
@@ -20,7 +21,12 @@ from service.cache.connections import TIMEOUT_SECONDS, Connections
 from service.cache.guarded import GuardedRedis
 from service.dossiers import Dossier
 
+K = TypeVar("K", bound=tuple[str, str])
+"""Kind and id."""
+
 NAMESPACE = "cordon"
+DECODED_AT_ONCE = 32
+"""Values that are decoded in one turn of the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +98,17 @@ class RedisFacts:
         """Connect before the first decision waits for it: a cluster has to be learnt."""
         await self._redis.connect()
 
-    async def get(self, kind: str, id: str) -> Dossier | None:
-        """What somebody left there; it may be old."""
+    async def find(self, keys: Sequence[K]) -> Mapping[K, Dossier]:
+        """What somebody left there of these kinds and ids; it may be old."""
         epoch = self._epoch()
-        dossier = None
+        found: dict[K, Dossier] = {}
         if epoch and self._redis.is_usable():
-            dossier = await self._batches.get(self._key(epoch, kind, id))
-        if dossier is None:
-            self.counts.misses += 1
-        else:
-            self.counts.hits += 1
-        return dossier
+            names = {self._key(epoch, *key): key for key in keys}
+            held = await self._batches.find(tuple(names))
+            found = {key: held[name] for name, key in names.items() if name in held}
+        self.counts.hits += len(found)
+        self.counts.misses += len(keys) - len(found)
+        return found
 
     def put(self, kind: str, id: str, dossier: Dossier) -> None:
         """Leave it there, some time. What is not registered is not left: made-up ids push nothing out."""
@@ -134,8 +140,15 @@ class RedisFacts:
 
     async def _fetch(self, keys: Sequence[str]) -> Mapping[str, Dossier]:
         values = await self._redis.read(keys)
-        found = ((key, self._dossier(key, value)) for key, value in zip(keys, values, strict=False) if value)
-        return {key: dossier for key, dossier in found if dossier is not None}
+        found: dict[str, Dossier] = {}
+        held = [(key, value) for key, value in zip(keys, values, strict=False) if value]
+        for number, (key, value) in enumerate(held, 1):
+            dossier = self._dossier(key, value)
+            if dossier is not None:
+                found[key] = dossier
+            if number % DECODED_AT_ONCE == 0:
+                await asyncio.sleep(0)  # decisions that wait for nothing go first
+        return found
 
     def _dossier(self, key: str, value: bytes) -> Dossier | None:
         """What the value says of whom the key names, and of nobody else: a reply can go astray too."""

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import IO
 
-import msgspec
-
-from service.decision_log.records import clipped
+from service.decision_log.erasing import HITS, Erasure
+from service.decision_log.fragments import clipped
 from service.decision_log.segments import (
     OPEN_ENDING,
-    SegmentFile,
-    damaged,
+    begun_at_of,
     segment_files,
     sync_directory,
     take,
@@ -34,7 +35,9 @@ _TEMPORARY = ".tmp"
 _COMPRESSION = 1
 """Of 1 to 9: 9 takes a fifth less space, and three times the work of a machine that has decisions to make."""
 _BUFFER_BYTES = 256 * 1024
-_DECISION = b'{"type":"decision"'
+_QUICKLY = timedelta(minutes=5)
+"""A segment that was filled sooner holds so many hits that compressing them would cost what deciding needs: their ids
+are by chance, and take half their space at best. Everything else in it is compressed."""
 
 TURN_SECONDS = 5.0
 """How long a deletion waits for running writers to begin a new segment."""
@@ -60,27 +63,6 @@ class Deletion:
     """How many segments were rewritten."""
     unreached: int
     """Segments that a running writer did not give up in time: ask again."""
-
-
-class _Mention(msgspec.Struct):
-    """What a deletion looks at in a decision."""
-
-    account: str
-    location: str
-    account_facts: "_Graph"
-    resource_facts: "_Graph"
-
-
-class _Graph(msgspec.Struct):
-    graph: str | None
-
-
-class _Named(msgspec.Struct):
-    id: str
-
-
-_mention = msgspec.json.Decoder(_Mention)
-_named = msgspec.json.Decoder(_Named)
 
 
 def tend(directory: Path, now: datetime, days: int | None) -> Tended:
@@ -118,7 +100,7 @@ def delete_account(directory: Path, account: str, *, sleep: Callable[[float], No
             _closed(file)
         files = segment_files(directory)
         recorded = clipped(account)
-        removed = [count for file in files if file.is_closed and (count := _without(file, recorded))]
+        removed = [count for file in files if file.is_closed and (count := _without(file.path, recorded))]
     unreached = sum(not file.is_closed and file.path.name in before for file in files)
     return Deletion(sum(removed), len(removed), unreached)
 
@@ -187,18 +169,20 @@ def _closed(path: Path) -> bool | None:
         is_torn = status.st_size > 0 and os.pread(descriptor, 1, status.st_size - 1) != b"\n"
         target = path.with_name(path.name + ".gz")
         if status.st_size and not target.exists():
-            _replace(target, whole_lines(path), status.st_mtime)
+            _replace(target, partial(whole_lines, path), status.st_mtime)
         path.unlink()
         return is_torn
     finally:
         os.close(descriptor)
 
 
-def _replace(target: Path, lines: Iterator[bytes], modified: float) -> None:
+def _replace(target: Path, lines: Callable[[], Iterator[bytes]], modified: float) -> None:
     """Put a closed segment of these lines in place, whole or not at all; none if there are no lines."""
     temporary = target.with_name(f".{target.name}{_TEMPORARY}")
+    begun_at = begun_at_of(target)
+    is_quick = begun_at is not None and datetime.fromtimestamp(modified, UTC) - begun_at < _QUICKLY
     try:
-        count = _write(temporary, lines)
+        count = _write(temporary, lines, compression_of_hits=0 if is_quick else _COMPRESSION)
         os.utime(temporary, (modified, modified))
         if count:
             temporary.rename(target)
@@ -209,17 +193,28 @@ def _replace(target: Path, lines: Iterator[bytes], modified: float) -> None:
     sync_directory(target.parent)
 
 
-def _write(path: Path, lines: Iterator[bytes]) -> int:
-    count = 0
+def _write(path: Path, lines: Callable[[], Iterator[bytes]], *, compression_of_hits: int) -> int:
+    """Hits go last: what they share stands before them in any case."""
     with path.open("wb") as raw:
-        file = gzip.GzipFile(path.name, "wb", _COMPRESSION, raw, mtime=0)
-        with io.BufferedWriter(file, _BUFFER_BYTES) as buffered:  # closes what it writes to
-            for line in lines:
-                buffered.write(line)
-                count += 1
+        count = _pack(raw, (line for line in lines() if not line.startswith(HITS)), _COMPRESSION)
+        count += _pack(raw, (line for line in lines() if line.startswith(HITS)), compression_of_hits)
         raw.flush()
         os.fsync(raw.fileno())
     path.chmod(0o640)
+    return count
+
+
+def _pack(raw: IO[bytes], lines: Iterator[bytes], compression: int) -> int:
+    """Add a compressed file of these lines, unless there are none: several after one another read as one."""
+    first = next(lines, None)
+    if first is None:
+        return 0
+    count = 0
+    file = gzip.GzipFile("", "wb", compression, raw, mtime=0)
+    with io.BufferedWriter(file, _BUFFER_BYTES) as buffered:  # closes what it writes to
+        for line in chain((first,), lines):
+            buffered.write(line)
+            count += 1
     return count
 
 
@@ -234,30 +229,9 @@ def _delete_before(directory: Path, moment: datetime) -> int:
     return len(old)
 
 
-def _without(file: SegmentFile, account: str) -> int:
+def _without(path: Path, account: str) -> int:
     """Rewrite a closed segment without the decisions on an account; how many there were."""
-    needed, removed = set[str | None](), 0
-    for mention in _mentions(file.path):
-        if mention.account == account:
-            removed += 1
-        else:
-            needed |= {mention.location, mention.account_facts.graph, mention.resource_facts.graph}
-    if removed:
-        _replace(file.path, _kept(file.path, account, needed), file.path.stat().st_mtime)
-    return removed
-
-
-def _mentions(path: Path) -> Iterator[_Mention]:
-    for line in whole_lines(path):
-        if line.startswith(_DECISION):
-            try:
-                yield _mention.decode(line)
-            except msgspec.DecodeError:
-                raise damaged(path) from None
-
-
-def _kept(path: Path, account: str, needed: set[str | None]) -> Iterator[bytes]:
-    for line in whole_lines(path):
-        is_decision = line.startswith(_DECISION)
-        if (_mention.decode(line).account != account) if is_decision else (_named.decode(line).id in needed):
-            yield line
+    erasure = Erasure(path, account)
+    if erasure.removed:
+        _replace(path, erasure.kept, path.stat().st_mtime)
+    return erasure.removed

@@ -1,19 +1,27 @@
 """Between the thread that decides and the thread that writes: a bounded queue without a lock.
 
-One thread puts and one takes; each counts for itself, and the other only reads.
+One thread puts and one takes; each counts for itself, and the other only reads. Hits stand in a list, to which one
+thread appends, and off the beginning of which the other cuts: each is one step that no other thread can see half of.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from operator import itemgetter
 
-from service.decide import AccessRequest, Answer
+from service.decide import AccessRequest, Answer, Hit
 from service.errors import NotRecorded
 
 FIXED_BYTES = 1_000
 """About what an answer takes that waits, the texts of its caller apart."""
+HIT_BYTES = 512
+"""About what a hit takes that waits: what it shares with others apart."""
+ACTION_LENGTH = 64
+"""Characters of an action that a waiting hit may hold; one with a longer action waits as an answer, counted in full."""
 TAKEN_RECORDS = 4_096
+TAKEN_HITS = 1_024
 TAKEN_BYTES = 8 * 1024 * 1024
 """About the most that is written at once."""
 
@@ -27,19 +35,58 @@ class Awaited:
     loop: asyncio.AbstractEventLoop
 
 
-class Queue:
-    """Answers to be written, in the order they were given."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is written at once."""
 
-    __slots__ = ("_items", "_limit_bytes", "_limit_records", "_put_bytes", "_taken_bytes", "full")
+    answers: list[Answer | Awaited]
+    hits: list[Hit]
+
+    def __len__(self) -> int:
+        return len(self.answers) + len(self.hits)
+
+    def asked_at(self) -> Iterator[datetime]:
+        """When each was asked."""
+        for item in self.answers:
+            asked_at = (item.answer if isinstance(item, Awaited) else item).request.asked_at
+            if asked_at is not None:
+                yield asked_at
+        yield from map(itemgetter(1), self.hits)
+
+
+class Queue:
+    """Answers to be written, in the order they were given; and hits, likewise."""
+
+    __slots__ = (
+        "_hits",
+        "_items",
+        "_limit_bytes",
+        "_limit_hits",
+        "_limit_records",
+        "_put_bytes",
+        "_taken_bytes",
+        "full",
+    )
 
     def __init__(self, limit_records: int, limit_bytes: int) -> None:
         self._items: deque[Answer | Awaited] = deque()
+        self._hits: list[Hit] = []
         self._limit_records = limit_records
+        self._limit_hits = min(limit_records, limit_bytes // HIT_BYTES)
         self._limit_bytes = limit_bytes
         self._put_bytes = 0
         self._taken_bytes = 0
         self.full = 0
-        """Answers that found no place."""
+        """Decisions that found no place."""
+
+    def put_repeated(self, hit: Hit) -> None:
+        """HOT PATH: queue a hit, or count it as dropped."""
+        if len(hit[4]) > ACTION_LENGTH:  # by place: half of what it costs by name
+            self.put(answer_of(hit))
+        elif len(self._hits) + len(self._items) >= self._limit_hits:
+            self.full += 1
+        else:
+            self._hits.append(hit)
 
     def put(self, answer: Answer) -> None:
         """HOT PATH: queue an answer, or count it as dropped."""
@@ -49,7 +96,9 @@ class Queue:
             size += len(request.address)
         if request.inline is not None:
             size += _inline_bytes(request)
-        if len(self._items) >= self._limit_records or self._put_bytes - self._taken_bytes + size > self._limit_bytes:
+        hits = len(self._hits)
+        waiting_bytes = self._put_bytes - self._taken_bytes + hits * HIT_BYTES
+        if len(self._items) + hits >= self._limit_records or waiting_bytes + size > self._limit_bytes:
             self.full += 1
             return
         self._put_bytes += size
@@ -58,15 +107,20 @@ class Queue:
     def put_awaited(self, awaited: Awaited) -> bool:
         """Queue an answer that waits; False if there is no place."""
         size = size_of(awaited.answer)
-        if len(self._items) >= self._limit_records or self.waiting_bytes + size > self._limit_bytes:
+        if len(self) >= self._limit_records or self.waiting_bytes + size > self._limit_bytes:
             self.full += 1
             return False
         self._put_bytes += size
         self._items.append(awaited)
         return True
 
-    def take(self) -> list[Answer | Awaited]:
-        """The next answers to write: some, if there are any."""
+    def take(self) -> Batch:
+        """The next to write: some answers and some hits, if there are any."""
+        taken = self._hits[:TAKEN_HITS]
+        del self._hits[: len(taken)]
+        return Batch(self._take_answers(), taken)
+
+    def _take_answers(self) -> list[Answer | Awaited]:
         taken: list[Answer | Awaited] = []
         size = 0
         while self._items and len(taken) < TAKEN_RECORDS and size < TAKEN_BYTES:
@@ -78,11 +132,19 @@ class Queue:
 
     @property
     def waiting_bytes(self) -> int:
-        """About what the queued answers take."""
-        return self._put_bytes - self._taken_bytes
+        """About what everything in the queue takes."""
+        return self._put_bytes - self._taken_bytes + len(self._hits) * HIT_BYTES
+
+    @property
+    def waiting_answers(self) -> int:
+        return len(self._items)
+
+    @property
+    def waiting_hits(self) -> int:
+        return len(self._hits)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._items) + len(self._hits)
 
 
 def size_of(answer: Answer) -> int:
@@ -98,6 +160,14 @@ def _inline_bytes(request: AccessRequest) -> int:
         return 0
     declared = inline.declared or {}
     return len(inline.entity or "") + sum(100 + len(signal) for signal in declared)
+
+
+def answer_of(hit: Hit) -> Answer:
+    """The same decision, as if it were made now: both are recorded alike."""
+    account, resource = hit.account.facts, hit.resource.facts
+    request = AccessRequest(account.account.id, resource.resource.id, hit.at, action=hit.action, asked_at=hit.at)
+    decision = replace(hit.decision, facts=hit.account.screening.revision)
+    return Answer(hit.id, decision, request, hit.located, hit.sources, (account, resource))
 
 
 def settle(waiting: Iterable[Awaited], error: str | None) -> None:

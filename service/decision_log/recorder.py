@@ -7,13 +7,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
-from service.decide import Answer
+from service.decide import Answer, Hit
 from service.decision_log.queue import Awaited, Queue
 from service.decision_log.writer import Options, Writer
 from service.errors import NotRecorded
 
 FULL = "the decision could not be recorded: the queue of the decision log is full"
+
+
+class Repeated(Protocol):
+    """Has a decision recorded that was given again."""
+
+    def __call__(self, hit: Hit) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class DecisionLog:
         self._queue = Queue(options.queue_records, options.queue_bytes)
         self._writer = Writer(options, self._queue, clock)
         self._put = self._queue.put
+        self.repeated: Repeated = self._queue.put_repeated
+        """HOT PATH: have a decision recorded that was given again, where no answer waits for its record. One call."""
 
     def decided(self, answer: Answer) -> Awaitable[None] | None:
         """HOT PATH: have a decision recorded. What is given back ends once the record is on the disk.

@@ -1,67 +1,60 @@
-"""An answer -> the lines that record it: the decision in one, and the facts it rests on where the segment has none yet.
+"""A decision -> the lines that record it: the facts it rests on where the segment has none yet, then itself.
 
-What many decisions share (the decision itself, the facts, the location) is encoded once and joined as bytes.
+An answer has a line of its own; hits have one together.
 """
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
+from socket import inet_ntoa
 from typing import Literal, TypeAlias
 
-from rules.facts import IPV4_MAPPED, AccountFacts, Address, EntityId, Location, OwnershipGraph, ResourceFacts
-from rules.language import Decision
-from service.decide import Answer, SourceState
-from service.decision_log.freezing import (
-    Frozen,
-    Memo,
-    encode,
-    frozen_graph,
-    frozen_location,
-    partners_of,
-    written,
-)
+from rules.facts import IPV4_MAPPED, Address
+from service.decide import Answer, Hit
+from service.decision_log.fragments import Fragments, clipped
+from service.decision_log.freezing import Frozen, encode, written
+from service.decision_log.hits import Hits
 
 Addresses: TypeAlias = Literal["masked", "full", "none"]
 """How much of an address is recorded."""
-
-TEXT_LIMIT = 4_096
-"""Characters of an id that a caller made up; no registered one is as long."""
 
 MASKED_BITS = {4: 24, 6: 48}
 """Leading bits that a masked address keeps, by version."""
 
 
 class Records:
-    """Makes the lines of answers for one segment after another. For one thread."""
+    """Makes the lines of decisions for one segment after another. For one thread."""
 
-    def __init__(self, worker: str, addresses: Addresses) -> None:
+    def __init__(self, worker: str, addresses: Addresses, pause: Callable[[], None] = lambda: None) -> None:
+        """`pause` lets other threads on."""
         self._worker = worker
         self._addresses: Addresses = addresses
-        self._fragments: Memo[bytes] = Memo()
-        self._facts: Memo[tuple[bytes, str]] = Memo()
-        """Of facts and locations: their part of the line, and the name of what it refers to."""
-        self._graphs: Memo[str] = Memo()
-        self._partners: Memo[dict[EntityId, set[EntityId]]] = Memo()
-        self._known: set[str] = set()
-        """Names of the facts that the segment holds, or will once the lines made so far are written."""
-        self._unwritten: set[str] = set()
+        self._fragments = Fragments()
+        self._hits = Hits(worker, self._fragments, lambda address: recorded_address(address, addresses), pause)
 
     def begin_segment(self) -> None:
         """Nothing is said yet in the segment that the next lines go to."""
-        self._known, self._unwritten = set(), set()
+        self._fragments.begin_segment()
+        self._hits.begin_segment()
 
     def written(self) -> None:
         """All lines made so far are in the segment."""
-        self._unwritten = set()
+        self._fragments.written()
+        self._hits.written()
 
     def lost(self) -> None:
         """The lines made since the last that were written are not in the segment, and never will be."""
-        self._known -= self._unwritten
-        self._unwritten = set()
+        self._fragments.lost()
+        self._hits.lost()
 
     def age(self) -> None:
-        """Let go of what no recent answer refers to."""
-        for memo in (self._fragments, self._facts, self._graphs, self._partners):
-            memo.age()
+        """Let go of what no recent decision refers to."""
+        self._fragments.age()
+        self._hits.age()
+
+    def of_hits(self, hits: Sequence[Hit]) -> tuple[bytes, int]:
+        """The lines of some hits, and how many of them hold a text that cannot be written."""
+        return self._hits.lines(hits)
 
     def lines(self, answer: Answer) -> bytes:
         """The lines of one answer: facts that the segment lacks, then the decision.
@@ -69,20 +62,17 @@ class Records:
         Raises:
             UnicodeError: a text of the answer cannot be written.
         """
-        fresh: dict[str, Frozen] = {}
+        fragments, fresh = self._fragments, dict[str, Frozen]()
         account, resource = answer.facts
         parts = (
             self._head(answer),
-            self._decision(answer.decision),
-            self._sources(answer.sources),
-            self._location(answer.located.location, fresh),
-            self._account(account, fresh),
-            self._resource(resource, fresh),
+            fragments.decision(answer.decision),
+            fragments.sources(answer.sources),
+            fragments.location(answer.located.location, fresh),
+            fragments.account(account, fresh),
+            fragments.resource(resource, fresh),
         )
-        facts = [line for frozen in fresh.values() for line in frozen.lines]
-        self._known.update(fresh)
-        self._unwritten.update(fresh)
-        return b"".join(facts) + b",".join(parts) + b"}\n"
+        return fragments.lines_of(fresh) + b",".join(parts) + b"}\n"
 
     def _head(self, answer: Answer) -> bytes:
         request, located = answer.request, answer.located
@@ -113,106 +103,6 @@ class Records:
             ]
         return encode(head)[:-1]
 
-    def _decision(self, decision: Decision) -> bytes:
-        return self._fragments.get(decision) or self._fragments.keep(_decision_fragment(decision), decision)
-
-    def _sources(self, sources: tuple[SourceState, ...]) -> bytes:
-        return self._fragments.get(sources) or self._fragments.keep(_sources_fragment(sources), sources)
-
-    def _location(self, location: Location, fresh: dict[str, Frozen]) -> bytes:
-        fragment, id = self._facts.get(location) or self._facts.keep(_location_fragment(location), location)
-        if id not in self._known:
-            fresh[id] = frozen_location(location)
-        return fragment
-
-    def _account(self, facts: AccountFacts, fresh: dict[str, Frozen]) -> bytes:
-        fragment, id = self._facts.get(facts) or self._facts.keep(self._account_fragment(facts, fresh), facts)
-        self._need(id, facts.graph, facts.account.entity, fresh)
-        return fragment
-
-    def _resource(self, facts: ResourceFacts, fresh: dict[str, Frozen]) -> bytes:
-        fragment, id = self._facts.get(facts) or self._facts.keep(self._resource_fragment(facts, fresh), facts)
-        self._need(id, facts.graph, facts.resource.provider, fresh)
-        return fragment
-
-    def _account_fragment(self, facts: AccountFacts, fresh: dict[str, Frozen]) -> tuple[bytes, str]:
-        account, id = facts.account, self._graph_id(facts.graph, facts.account.entity, fresh)
-        document = {
-            "registered": account.registered,
-            "entity": account.entity,
-            "tags": sorted(account.tags),
-            "declared": dict(sorted(account.declared.items())),
-            "graph": id or None,
-            "revision": facts.graph.revision,
-        }
-        return b'"account_facts":' + encode(document), id
-
-    def _resource_fragment(self, facts: ResourceFacts, fresh: dict[str, Frozen]) -> tuple[bytes, str]:
-        resource, id = facts.resource, self._graph_id(facts.graph, facts.resource.provider, fresh)
-        document = {
-            "tags": sorted(resource.tags),
-            "provider": resource.provider,
-            "graph": id or None,
-            "revision": facts.graph.revision,
-        }
-        return b'"resource_facts":' + encode(document), id
-
-    def _graph_id(self, graph: OwnershipGraph, entity: EntityId | None, fresh: dict[str, Frozen]) -> str:
-        if entity is None:
-            return ""
-        id = self._graphs.get(graph, entity)
-        if id is None:
-            frozen = self._frozen(graph, entity)
-            fresh[frozen.id] = frozen
-            id = self._graphs.keep(frozen.id, graph, entity)
-        return id
-
-    def _need(self, id: str, graph: OwnershipGraph, entity: EntityId | None, fresh: dict[str, Frozen]) -> None:
-        """Have the facts said in this segment, once."""
-        if entity is None or id in self._known:
-            fresh.pop(id, None)
-        elif id not in fresh:
-            fresh[id] = self._frozen(graph, entity)
-
-    def _frozen(self, graph: OwnershipGraph, entity: EntityId) -> Frozen:
-        partners = self._partners.get(graph)
-        if partners is None:
-            partners = self._partners.keep(partners_of(graph), graph)
-        return frozen_graph(graph, entity, partners)
-
-
-def _decision_fragment(decision: Decision) -> bytes:
-    document = {
-        "effect": decision.effect,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "message": decision.message,
-        "source": decision.source,
-        "ruleset": decision.ruleset,
-        "revision": decision.revision,
-        "facts": decision.facts,
-        "unknown": decision.unknown,
-        "monitored": decision.monitored,
-        "lifted": decision.lifted,
-    }
-    return encode(document)[1:-1]
-
-
-def _sources_fragment(sources: tuple[SourceState, ...]) -> bytes:
-    states = [{"name": each.name, "revision": each.revision, "dated": written(each.dated)} for each in sources]
-    return b'"data":' + encode(states)
-
-
-def _location_fragment(location: Location) -> tuple[bytes, str]:
-    id = frozen_location(location).id
-    document = {"claims": {claim.source: claim.code for claim in location.claims}, "location": id}
-    return encode(document)[1:-1], id
-
-
-def clipped(text: str) -> str:
-    """A text as it is recorded: of a very long one, its beginning."""
-    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "…"
-
 
 @lru_cache(maxsize=16_384)
 def recorded_address(address: Address | None, addresses: Addresses) -> str | None:
@@ -220,6 +110,8 @@ def recorded_address(address: Address | None, addresses: Addresses) -> str | Non
     if address is None or addresses == "none":
         return None
     is_ipv4 = address >> 32 == IPV4_MAPPED >> 32
+    if is_ipv4 and addresses == "masked":
+        return f"{inet_ntoa((address >> 8 & 0xFFFFFF).to_bytes(3, 'big') + bytes(1))}/{MASKED_BITS[4]}"
     size, bits = (32, MASKED_BITS[4]) if is_ipv4 else (128, MASKED_BITS[6])
     number = address & (1 << size) - 1
     form = IPv4Address if is_ipv4 else IPv6Address

@@ -23,6 +23,7 @@ from service.decision_log.freezing import Memo, written
 from service.decision_log.search import paths_of_time
 from service.decision_log.segments import damaged, whole_lines
 from service.decision_log.thawing import Case, Facts, Incomplete, Line, block_of, moment
+from service.decision_log.unfolding import Shared
 from service.decision_log.why import RuleSetOf
 
 Cause: TypeAlias = Literal["rules", "data", "rules and data"]
@@ -186,12 +187,24 @@ def recorded_cases(directory: Path, since: datetime | None, until: datetime | No
     first, last = written(since) if since else "", written(until) if until else "~"
     for path in paths_of_time(directory, since, until):
         facts = Facts()
-        for text in whole_lines(path):
-            line = _read(path, text)
-            if line["type"] != "decision":
-                facts.add(line)
-            elif first <= line["time"] < last:
-                yield _case(facts, line)
+        for record in _records(path, facts):
+            if isinstance(record, Incomplete):
+                yield record
+            elif first <= record["time"] < last:
+                yield _case(facts, record)
+
+
+def _records(path: Path, facts: Facts) -> Iterator[Line | Incomplete]:
+    """The decisions of a segment, or what is missing of them; the lines of facts are taken in."""
+    shared = Shared()
+    for text in whole_lines(path):
+        line = _read(path, text)
+        if line["type"] == "decision":
+            yield line
+        elif line["type"] == "hits":
+            yield from shared.records(line)
+        elif not shared.add(line):
+            facts.add(line)
 
 
 def _read(path: Path, text: bytes) -> Line:

@@ -1,31 +1,37 @@
 """Finds recorded decisions: DuckDB over the segments, those still written included. Read-only, and bounded.
 
-Nothing of a query is ever part of the SQL: the words of the caller are bound. The connection can read the log's
+One segment after another, the latest first: a page that is full needs no older ones. The connection can read the log's
 directory and nothing else.
 """
 
+import heapq
+import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from service.decision_log.freezing import written
-from service.decision_log.records import clipped
-from service.decision_log.segments import segment_files
+from service.decision_log.matching import LINES, Connection, Filter, Matched, Page, Place
+from service.decision_log.segments import CLOSED_ENDING, segment_files
 from service.decision_log.thawing import Case, Facts, Line
 from service.errors import NotAvailable
 
 if TYPE_CHECKING:  # imported late: it takes a fifth of a second
     import duckdb
 
+__all__ = ["DecisionSearch", "Filter", "Found", "paths_of_time"]
+
 MEMORY = "512MB"
 SECONDS = 30.0
-"""How long one search may take."""
+"""How long one search may take, or one step of an export."""
+AGAIN_SECONDS = 0.1
 SEARCHES = 2
 """Searches at the same time: they share the machine with decisions."""
 WAIT_SECONDS = 5.0
@@ -33,57 +39,14 @@ WAIT_SECONDS = 5.0
 SLACK = timedelta(minutes=5)
 """By how much a decision may be older than the beginning of its segment, or younger than its last write."""
 ATTEMPTS = 5
-"""Segments are closed and rewritten meanwhile: the files of a search may be gone when it opens them."""
+"""Segments are closed and rewritten meanwhile: the file of a search may be gone when it opens it."""
+EXPORTED_AT_ONCE = 10_000
 
-_LINES = "read_ndjson_objects($files, ignore_errors = true, maximum_object_size = 33554432, filename = true)"
-_CONDITIONS: Mapping[str, str] = {
-    "id": "json->>'$.id' = $id",
-    "account": "json->>'$.account' = $account",
-    "effect": "json->>'$.effect' = $effect",
-    "rule": "json->>'$.rule' = $rule",
-    "resource": "json->>'$.resource' = $resource",
-    "unknown": "list_contains((json->'$.unknown')::VARCHAR[], $unknown)",
-    "revision": "json->>'$.revision' = $revision",
-    "since": "json->>'$.time' >= $since",
-    "until": "json->>'$.time' < $until",
-}
-_BEFORE = "(json->>'$.time', json->>'$.id') < ($before_time, $before_id)"
-_PAGE = "ORDER BY json->>'$.time' DESC, json->>'$.id' DESC LIMIT $limit"
-_NEEDED = """
-SELECT json FROM {lines} WHERE json->>'$.type' IN ('facts', 'location') AND json->>'$.id' IN (
-    SELECT unnest([json->>'$.location', json->>'$.account_facts.graph', json->>'$.resource_facts.graph']) FROM matched
-)
-"""
+TOO_LONG = "the search takes too long: ask for a shorter time"
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+_MENTION = f"SELECT 1 FROM {LINES} WHERE contains(json, $id) LIMIT 1"
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which decisions are meant: those for which all of these are so."""
-
-    id: str | None = None
-    account: str | None = None
-    effect: str | None = None
-    rule: str | None = None
-    resource: str | None = None
-    unknown: str | None = None
-    """A code among what was unknown."""
-    revision: str | None = None
-    """Of the rule set."""
-    since: datetime | None = None
-    """Decided at or after."""
-    until: datetime | None = None
-    """Decided before."""
-
-    def bound(self) -> dict[str, str]:
-        """What is asked for, by name, as records have it."""
-        asked = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {
-            name: written(value) if isinstance(value, datetime) else clipped(value)
-            for name, value in asked.items()
-            if value is not None
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +78,21 @@ class DecisionSearch:
         self._lock = threading.Lock()
         self._root: duckdb.DuckDBPyConnection | None = None
 
-    def search(self, asked: Filter, limit: int, before: tuple[str, str] | None = None) -> list[Line]:
+    def search(self, asked: Filter, limit: int, before: Place | None = None) -> list[Line]:
         """The latest decisions that fit, latest first; with `before`, those before that time and id.
 
         Raises:
             NotAvailable: it takes too long, or the log cannot be read.
         """
-        bound: dict[str, Any] = {**asked.bound(), "limit": limit}
-        conditions = _conditions(asked)
-        if before is not None:
-            bound |= {"before_time": before[0], "before_id": before[1]}
-            conditions = f"{conditions} AND {_BEFORE}"
-        query = f"SELECT json FROM {_LINES} WHERE {conditions} {_PAGE}"
-        rows = self._tried(lambda: self._rows(query, self._files(asked), bound))
-        return [msgspec.json.decode(row[0]) for row in rows]
+        page = Page(limit, before)
+        found: list[tuple[str, str, str]] = []
+        with self._connection() as connection, self._turn(connection) as turn:
+            for path in self._latest_first(asked):
+                if len(found) == limit and _ended_before(path, datetime.fromisoformat(found[-1][0]) - SLACK):
+                    break  # nor do the others have any that is later
+                more = turn.on(path, lambda file: _texts(Matched(connection, file, asked, page), file))
+                found = heapq.nlargest(limit, [*found, *(more or ())])
+        return [msgspec.json.decode(text) for _, _, text in found]
 
     def find(self, id: str) -> Found | None:
         """One decision with its facts; None if the log has none of that id.
@@ -136,13 +100,12 @@ class DecisionSearch:
         Raises:
             NotAvailable: it takes too long, or the log cannot be read.
         """
-        query = f"SELECT json, filename FROM {_LINES} WHERE {_conditions(Filter(id=id))} LIMIT 1"
-
-        def found() -> Found | None:
-            rows = self._rows(query, self._files(Filter()), {"id": id})
-            return self._with_facts(*rows[0]) if rows else None
-
-        return self._tried(found)
+        with self._connection() as connection, self._turn(connection) as turn:
+            for path in self._latest_first(Filter()):
+                found = turn.on(path, lambda file: _found(connection, file, id))
+                if found is not None:
+                    return found
+        return None
 
     def export(self, asked: Filter) -> Iterator[bytes]:
         """The lines of every decision that fits, segment by segment, each after the facts that it refers to.
@@ -153,8 +116,8 @@ class DecisionSearch:
             NotAvailable: a segment takes too long, or cannot be read.
         """
         said: set[str] = set()
-        for path in self._files(asked):
-            for text in self._tried(lambda path=path: self._exported(path, asked)):  # type: ignore[misc]
+        for path in self._paths(asked):
+            for text in self._exported(path, asked):
                 line = msgspec.json.decode(text, type=_Part)
                 key = f"{line.id}/{line.part}"
                 if line.part is None or key not in said:
@@ -162,73 +125,138 @@ class DecisionSearch:
                 if line.part is not None:
                     said.add(key)
 
-    def _files(self, asked: Filter) -> list[str]:
+    def _exported(self, path: Path, asked: Filter) -> Iterator[str]:
+        """What one segment has of it: facts, then decisions in the order of time. Others may search in between."""
+        with self._connection() as connection:
+            with self._turn(connection) as turn:
+                begun = turn.on(path, lambda file: _begun(connection, file, asked))
+            if begun is None:
+                return
+            matched, count, facts = begun
+            yield from facts
+            for first in range(0, count, EXPORTED_AT_ONCE):
+                step = partial(_texts, matched, str(path), first, first + EXPORTED_AT_ONCE)
+                with self._turn(connection) as turn:
+                    some = turn.tried(step)
+                yield from (text for _, _, text in some)
+
+    def _paths(self, asked: Filter) -> list[Path]:
         """The segments that may hold what is asked for, in the order of their beginnings."""
         if "?" in str(self.directory.resolve()):
             raise NotAvailable(f"a log whose path holds a `?` cannot be searched: `{self.directory}`")
-        return [_escaped(path) for path in paths_of_time(self.directory, asked.since, asked.until)]
+        return paths_of_time(self.directory, asked.since, asked.until)
 
-    def _with_facts(self, text: str, filename: str) -> Found:
-        record = msgspec.json.decode(text)
-        with self._connection() as connection:
-            connection.execute("CREATE TEMP TABLE matched AS SELECT $text::JSON AS json", {"text": text})
-            bound = {"files": [_escaped(Path(filename))]}
-            rows = connection.execute(_NEEDED.format(lines=_LINES), bound).fetchall()
-        return Found(record, tuple(msgspec.json.decode(row[0]) for row in rows))
-
-    def _exported(self, file: str, asked: Filter) -> list[str]:
-        """What one segment has of it: facts, then decisions in the order of time."""
-        with self._connection() as connection:
-            query = f"CREATE TEMP TABLE matched AS SELECT json FROM {_LINES} WHERE {_conditions(asked)}"
-            connection.execute(query, {**asked.bound(), "files": [file]})
-            facts = connection.execute(_NEEDED.format(lines=_LINES), {"files": [file]}).fetchall()
-            order = "SELECT json FROM matched ORDER BY json->>'$.time', json->>'$.id'"
-            return [row[0] for row in (*facts, *connection.execute(order).fetchall())]
-
-    def _rows(self, query: str, files: Sequence[str], bound: Mapping[str, Any]) -> list[Any]:
-        if not files:
-            return []
-        with self._connection() as connection:
-            return connection.execute(query, {**bound, "files": list(files)}).fetchall()
-
-    def _tried(self, work: Callable[[], T]) -> T:
-        if not self._places.acquire(timeout=WAIT_SECONDS):
-            raise NotAvailable("others search the decision log at the moment: ask again")
-        try:
-            return self._tried_often(work)
-        finally:
-            self._places.release()
-
-    def _tried_often(self, work: Callable[[], T]) -> T:
-        import duckdb
-
-        for _ in range(ATTEMPTS):
-            try:
-                return work()
-            except duckdb.InterruptException:
-                raise NotAvailable("the search takes too long: ask for a shorter time") from None
-            except duckdb.IOException as error:
-                reason = str(error)  # a segment was closed or deleted meanwhile
-            except duckdb.Error as error:
-                reason = str(error)
-                break
-        raise NotAvailable(f"the decision log cannot be read: {reason.splitlines()[0].lower()}")
+    def _latest_first(self, asked: Filter) -> list[Path]:
+        """The same, those last written first."""
+        return sorted(self._paths(asked), key=_last_written, reverse=True)
 
     @contextmanager
-    def _connection(self) -> Iterator["duckdb.DuckDBPyConnection"]:
-        """A connection that ends in time. What it makes is gone with it."""
+    def _turn(self, connection: Connection) -> Iterator["_Turn"]:
+        """A place among those who search, for as long as a search may take."""
+        if not self._places.acquire(timeout=WAIT_SECONDS):
+            raise NotAvailable("others search the decision log at the moment: ask again")
+        turn = _Turn(connection, self._seconds)
+        try:
+            yield turn
+        finally:
+            turn.end()
+            self._places.release()
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection of its own. What it makes is gone with it."""
         with self._lock:
             if self._root is None:
                 self._root = _opened(self.directory)
             connection = self._root.cursor()
-        timer = threading.Timer(self._seconds, connection.interrupt)
-        timer.daemon = True
-        timer.start()
         try:
             yield connection
         finally:
-            timer.cancel()
             connection.close()
+
+
+class _Turn:
+    """One search, which ends in time."""
+
+    def __init__(self, connection: Connection, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._ends_at = time.monotonic() + seconds
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, name="decision-search", daemon=True).start()
+
+    def _watch(self) -> None:
+        """Interrupt what takes too long. Between two queries there is nothing to interrupt: so more than once."""
+        if not self._ended.wait(self._seconds):
+            self._connection.interrupt()
+        while not self._ended.wait(AGAIN_SECONDS):
+            self._connection.interrupt()
+
+    def end(self) -> None:
+        """Interrupt nothing any more."""
+        self._ended.set()
+
+    def on(self, path: Path, work: Callable[[str], T]) -> T | None:
+        """Work on a segment, which may be closed meanwhile; None if it is deleted."""
+        import duckdb
+
+        for _ in range(ATTEMPTS):
+            here = _present(path)
+            if here is None:
+                return None
+            try:
+                return self.tried(partial(work, _escaped(here)))
+            except duckdb.IOException as error:
+                reason = str(error)
+        raise _unreadable(reason)
+
+    def tried(self, work: Callable[[], T]) -> T:
+        """Work, as long as there is time."""
+        import duckdb
+
+        try:
+            done = work()
+        except duckdb.InterruptException:
+            raise NotAvailable(TOO_LONG) from None
+        except duckdb.IOException:
+            raise
+        except duckdb.Error as error:
+            raise _unreadable(str(error)) from None
+        if time.monotonic() > self._ends_at:
+            raise NotAvailable(TOO_LONG)
+        return done
+
+
+def _unreadable(reason: str) -> NotAvailable:
+    return NotAvailable(f"the decision log cannot be read: {reason.splitlines()[0].lower()}")
+
+
+def _texts(matched: Matched, file: str, first: int = 0, last: int | None = None) -> list[tuple[str, str, str]]:
+    """Time, id and text of what matched.
+
+    Raises:
+        NotAvailable: the segment lacks what some of it shares.
+    """
+    found = []
+    for time_, id, text in matched.texts(first, len(matched) if last is None else last):
+        if text is None:
+            raise _unreadable(f"a segment lacks what its decisions share: `{Path(file).name}`")
+        found.append((time_, id, text))
+    return found
+
+
+def _found(connection: Connection, file: str, id: str) -> Found | None:
+    if _PLAIN.fullmatch(id) and not connection.execute(_MENTION, {"file": file, "id": id}).fetchall():
+        return None
+    matched = Matched(connection, file, Filter(id=id), Page(1))
+    for _, _, text in _texts(matched, file):
+        return Found(msgspec.json.decode(text), tuple(msgspec.json.decode(line) for line in matched.facts()))
+    return None
+
+
+def _begun(connection: Connection, file: str, asked: Filter) -> tuple[Matched, int, list[str]]:
+    matched = Matched(connection, file, asked, None)
+    return matched, len(matched), matched.facts()
 
 
 def _opened(directory: Path) -> "duckdb.DuckDBPyConnection":
@@ -253,10 +281,6 @@ class _Part(msgspec.Struct):
     """Decisions have none."""
 
 
-def _conditions(asked: Filter) -> str:
-    return " AND ".join(["json->>'$.type' = 'decision'", *(_CONDITIONS[name] for name in asked.bound())])
-
-
 def paths_of_time(directory: Path, since: datetime | None, until: datetime | None) -> list[Path]:
     """The segments that may hold decisions of then, in the order of their beginnings."""
     begun = [file for file in segment_files(directory) if until is None or file.begun_at - SLACK < until]
@@ -264,10 +288,22 @@ def paths_of_time(directory: Path, since: datetime | None, until: datetime | Non
 
 
 def _ended_before(path: Path, moment: datetime) -> bool:
+    return _last_written(path) < moment.timestamp()
+
+
+def _last_written(path: Path) -> float:
+    """When the segment was; of one that is gone, no time is too late."""
+    here = _present(path)
     try:
-        return path.stat().st_mtime < moment.timestamp()
+        return float("inf") if here is None else here.stat().st_mtime
     except FileNotFoundError:
-        return False
+        return float("inf")
+
+
+def _present(path: Path) -> Path | None:
+    """The file of a segment, which may have been closed since its name was read; None if it is gone."""
+    closed = path if path.name.endswith(CLOSED_ENDING) else path.with_name(path.name + ".gz")
+    return next((each for each in (path, closed) if each.exists()), None)
 
 
 def _escaped(path: Path) -> str:

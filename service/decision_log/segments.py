@@ -48,14 +48,17 @@ def segment_files(directory: Path) -> list[SegmentFile]:
 
 
 def _file(directory: Path, name: str) -> SegmentFile | None:
-    match = _NAME.fullmatch(name)
-    if match is None:
-        return None
+    begun_at = begun_at_of(directory / name)
+    return None if begun_at is None else SegmentFile(begun_at, directory / name)
+
+
+def begun_at_of(path: Path) -> datetime | None:
+    """When a segment was begun, as its name tells it; None if it is not named like one."""
+    match = _NAME.fullmatch(path.name)
     try:
-        begun_at = datetime.strptime(match["time"], _TIME).replace(tzinfo=UTC)
+        return None if match is None else datetime.strptime(match["time"], _TIME).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return SegmentFile(begun_at, directory / name)
 
 
 def whole_lines(path: Path) -> Iterator[bytes]:

@@ -2,19 +2,23 @@
 
 A batch is written whole or not at all, and tried again until it is; meanwhile the queue fills, and what finds no place
 in it is counted. Whoever waits for a record is told at once.
+
+The thread shares its core with the one that decides, and the interpreter: it works in short slices, the more often the
+more there is, rather than long and seldom, and lets the other on after each.
 """
 
 import errno
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from service.decide import Answer
 from service.decision_log.keeping import asked_to_turn, tend
-from service.decision_log.queue import Awaited, Queue, settle
+from service.decision_log.queue import Awaited, Batch, Queue, settle
 from service.decision_log.records import Addresses, Records
 from service.decision_log.segments import OpenSegment
 
@@ -26,8 +30,18 @@ TEND_SECONDS = 60.0
 LOOK_SECONDS = 1.0
 """How often the writer looks whether its segment should end."""
 AGE_SECONDS = 60.0
-SLICE = 64
-"""Answers made into lines before the deciding thread is let on."""
+ANSWERS_AT_ONCE = 8
+"""Answers made into lines before the deciding thread is let on, at least, and one part in `ANSWERS_SHARE` of many."""
+ANSWERS_SHARE = 32
+HITS_AT_ONCE = 1_024
+"""The same for hits: about half a millisecond."""
+FEW_HITS = 64
+"""More than so many at once, and hits are written `OFTEN` times as often: what is fresh is still near to the processor,
+and costs half of what it does later."""
+OFTEN = 4
+
+let_on = partial(time.sleep, 0)
+"""Lets the deciding thread on, which would else wait for its turn for milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +56,8 @@ class Options:
     addresses: Addresses = "masked"
     days: int | None = 90
     """How long a record is kept; None: for ever."""
-    queue_records: int = 16_384
+    queue_records: int = 131_072
+    """Decisions that may wait: those of a second and a half, if all are hits that come as fast as they can."""
     queue_bytes: int = 64 * 1024 * 1024
     segment_bytes: int = 64 * 1024 * 1024
     segment_age: timedelta = timedelta(hours=1)
@@ -77,10 +92,12 @@ class Writer:
         self._options = options
         self._queue = queue
         self._clock = clock
-        self._records = Records(options.worker, options.addresses)
+        self._records = Records(options.worker, options.addresses, let_on)
         self._segment: OpenSegment | None = None
-        self._held: list[Answer | Awaited] = []
+        self._held: Batch | None = None
         """What could not be written yet."""
+        self._taken_hits = 0
+        """In the last round."""
         self._turned = 0
         self._aged_at = self._looked_at = time.monotonic()
         self._is_stopping = False
@@ -102,82 +119,112 @@ class Writer:
 
     def _run(self) -> None:
         while not self._is_stopping:
-            self.wake.wait(RETRY_SECONDS if self._held else WRITE_SECONDS)
-            self.wake.clear()
-            self._write_all()
-        self._write_all()
-        self._give_up(self._held)
-        while left := self._queue.take():
-            self._give_up(left)
+            self._rest()
+            self._look()
+            self._write_some()
+        while self._queue or self._held:
+            self._write_some()
+            if self._held:
+                break
+        self._give_up()
         self._end_segment()
 
-    def _write_all(self) -> None:
-        """Write until nothing is queued, or it fails."""
-        self._look()
-        while batch := self._held or self._queue.take():
-            self._held = []
+    def _rest(self) -> None:
+        """Wait until there is something to do."""
+        if self._taken_hits > FEW_HITS and not self._held:
+            time.sleep(WRITE_SECONDS / OFTEN)
+        else:
+            self.wake.wait(RETRY_SECONDS if self._held else WRITE_SECONDS)
+            self.wake.clear()
+
+    def _write_some(self) -> None:
+        """Write what waits now, unless it fails; what comes meanwhile has time."""
+        left = len(self._queue) + len(self._held or ())
+        self._taken_hits = 0
+        while left > 0 and (batch := self._next()):
+            left -= len(batch)
+            self._taken_hits += len(batch.hits)
             try:
                 self._write(batch)
             except OSError as error:
                 self._refuse(batch, error)
-                if self._held:
-                    return
             except Exception as error:  # whatever it is, the next batch must be written
                 self._records.lost()
                 self.counts.error = f"a fault of its own: {type(error).__name__}: {error}"
                 self.counts.drop("fault", len(batch))
-                _tell(batch, self.counts.error)
+                _tell(batch.answers, self.counts.error)
+            if self._held:
+                return
 
-    def _write(self, batch: list[Answer | Awaited]) -> None:
+    def _next(self) -> Batch:
+        held, self._held = self._held, None
+        return held or self._queue.take()
+
+    def _write(self, batch: Batch) -> None:
         segment = self._segment_for(batch)
-        lines, unfit = self._lines(batch)
-        is_awaited = any(isinstance(item, Awaited) for item in batch)
-        segment.append(lines, durably=is_awaited)
+        lines, unfit = self._lines(batch.answers)
+        repeated, unfit_hits = self._repeated(batch)
+        is_awaited = any(isinstance(item, Awaited) for item in batch.answers)
+        segment.append(lines + repeated, durably=is_awaited)
         self._records.written()
-        self.counts.recorded += len(batch) - len(unfit)
-        self.counts.written_bytes += len(lines)
+        self.counts.recorded += len(batch) - len(unfit) - unfit_hits
+        self.counts.written_bytes += len(lines) + len(repeated)
         self.counts.error = None
-        if unfit:
-            self.counts.drop("unfit", len(unfit))
-            _tell(unfit, "the decision could not be recorded: it holds text that is no Unicode")
-            batch = [item for item in batch if item not in unfit]
-        _tell(batch, None)
+        if unfit or unfit_hits:
+            self.counts.drop("unfit", len(unfit) + unfit_hits)
+        _tell(unfit, "the decision could not be recorded: it holds text that is no Unicode")
+        _tell([item for item in batch.answers if item not in unfit] if unfit else batch.answers, None)
 
-    def _lines(self, batch: list[Answer | Awaited]) -> tuple[bytes, list[Answer | Awaited]]:
-        """The lines of a batch, and what cannot be made into any."""
+    def _lines(self, answers: list[Answer | Awaited]) -> tuple[bytes, list[Answer | Awaited]]:
+        """The lines of answers, and what cannot be made into any."""
         lines: list[bytes] = []
         unfit: list[Answer | Awaited] = []
-        for number, item in enumerate(batch):
-            if number % SLICE == SLICE - 1:
-                time.sleep(0)  # lets the deciding thread on, which would else wait for its turn for milliseconds
+        at_once = max(ANSWERS_AT_ONCE, len(answers) // ANSWERS_SHARE)
+        for number, item in enumerate(answers, 1):
             try:
                 lines.append(self._records.lines(item.answer if isinstance(item, Awaited) else item))
             except UnicodeError:
                 unfit.append(item)
+            if number % at_once == 0:
+                let_on()
         return b"".join(lines), unfit
 
-    def _refuse(self, batch: list[Answer | Awaited], error: OSError) -> None:
+    def _repeated(self, batch: Batch) -> tuple[bytes, int]:
+        """The lines of hits, and how many cannot be made into any."""
+        lines: list[bytes] = []
+        unfit = 0
+        for start in range(0, len(batch.hits), HITS_AT_ONCE):
+            if start or batch.answers:
+                let_on()
+            some, unfit_here = self._records.of_hits(batch.hits[start : start + HITS_AT_ONCE])
+            lines.append(some)
+            unfit += unfit_here
+        return b"".join(lines), unfit
+
+    def _refuse(self, batch: Batch, error: OSError) -> None:
         """Hold what nobody waits for; tell those who wait."""
         self._records.lost()
         reason = self.counts.error = f"{error.strerror or error}".lower()
-        waiting = [item for item in batch if isinstance(item, Awaited)]
+        waiting = [item for item in batch.answers if isinstance(item, Awaited)]
         if waiting:
             self.counts.drop("disk", len(waiting))
             _tell(waiting, f"the decision could not be recorded: {reason}")
-        self._held = [item for item in batch if not isinstance(item, Awaited)]
+        held = Batch([item for item in batch.answers if not isinstance(item, Awaited)], batch.hits)
+        self._held = held if len(held) else None
         if self._segment is not None and (error.errno == errno.EFBIG or not self._segment.is_usable):
             self._end_segment()  # another file may take it
 
-    def _give_up(self, batch: list[Answer | Awaited]) -> None:
-        if batch:
-            self.counts.drop("stopping", len(batch))
-            _tell(batch, "the decision could not be recorded: the service is stopping")
+    def _give_up(self) -> None:
+        """Count what could not be written before the end."""
+        while left := self._next():
+            self.counts.drop("stopping", len(left))
+            _tell(left.answers, "the decision could not be recorded: the service is stopping")
 
-    def _segment_for(self, batch: list[Answer | Awaited]) -> OpenSegment:
+    def _segment_for(self, batch: Batch) -> OpenSegment:
         if self._segment is not None and self._segment.size_bytes >= self._options.segment_bytes:
             self._end_segment()
         if self._segment is None:
-            begun_at = min([self._clock(), *_asked_at(batch)])  # a batch that was held is older than its segment
+            begun_at = min([self._clock(), *batch.asked_at()])  # a batch that was held is older than its segment
             self._segment = OpenSegment.begin(self._options.directory, self._options.worker, begun_at)
             self._records.begin_segment()
         return self._segment
@@ -205,15 +252,8 @@ class Writer:
             self._keeper.wake.set()
 
 
-def _asked_at(batch: Sequence[Answer | Awaited]) -> Iterator[datetime]:
-    for item in batch:
-        asked_at = (item.answer if isinstance(item, Awaited) else item).request.asked_at
-        if asked_at is not None:
-            yield asked_at
-
-
-def _tell(batch: Sequence[Answer | Awaited], error: str | None) -> None:
-    settle((item for item in batch if isinstance(item, Awaited)), error)
+def _tell(answers: Iterable[Answer | Awaited], error: str | None) -> None:
+    settle((item for item in answers if isinstance(item, Awaited)), error)
 
 
 class _Keeper:

@@ -54,8 +54,23 @@ class Decides(Protocol):
     async def explain(self, request: AccessRequest) -> tuple[Answer, Explanation]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """That a caller may ask for decisions, for as long as the keys are those of its generation."""
+
+    generation: object
+    key_id: str | None = None
+    """None: no key was needed."""
+    until: datetime | None = None
+    """When the key expires; None if never."""
+
+
 class Callers(Protocol):
     """Knows who may ask, and what."""
+
+    @property
+    def generation(self) -> object:
+        """Of the keys: another one, once they change."""
 
     def identify(
         self, authorization: bytes | None, api_key: bytes | None, *, peer: str, now: datetime
@@ -65,6 +80,12 @@ class Callers(Protocol):
         Raises:
             ServiceError: nothing.
         """
+
+    def admission(self, authorization: bytes | None, api_key: bytes | None) -> Admission | None:
+        """What these headers admit to; None if they admit to nothing, or not surely. Notes nothing."""
+
+    def admitted(self, key_id: str, at: datetime) -> None:
+        """A key was used."""
 
 
 @dataclass(frozen=True, slots=True)

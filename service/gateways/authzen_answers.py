@@ -35,7 +35,7 @@ def evaluation_answer(answer: Answer, explanation: Explanation | None = None) ->
         "reason_user": {reason: decision.message} if decision.message else {},
         "reason_admin": {reason: _reason_admin(decision)},
         "ruleset": {"id": decision.ruleset, "revision": decision.revision},
-        "data": [_data_source(source, asked_at) for source in answer.sources],
+        "data": [data_source(source, asked_at) for source in answer.sources],
         "unknown": list(decision.unknown),
         "monitored": list(decision.monitored),
         "obligations": [_obligation(obligation) for obligation in decision.obligations],
@@ -82,7 +82,8 @@ def _reason_admin(decision: Decision) -> str:
     return f"{text} ({decision.source})" if decision.source else text
 
 
-def _data_source(source: SourceState, asked_at: datetime) -> DataSource:
+def data_source(source: SourceState, asked_at: datetime) -> DataSource:
+    """A source as answers name it, with its age then."""
     age = max(0, int((asked_at - source.dated).total_seconds()))
     return {"name": source.name, "revision": source.revision, "date": _date(source.dated), "age": age}
 

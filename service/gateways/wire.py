@@ -15,6 +15,8 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON_MEDIA_TYPE = b"application/json"
+REQUEST_ID = b"x-request-id"
+_CONTROL_BYTES = bytes(range(32)) + b"\x7f"
 _PROBLEM = PROBLEM_MEDIA_TYPE.encode()
 _CLOSE = (b"connection", b"close")
 _DIGITS_LIMIT = 20
@@ -34,6 +36,11 @@ def header(scope: Scope, name: bytes) -> bytes | None:
         if key == name:
             return bytes(value)
     return None
+
+
+def echoed_request_id(request_id: bytes) -> tuple[bytes, bytes]:
+    """The header that gives a request its own id back. Bytes that no header may hold are dropped."""
+    return REQUEST_ID, request_id.translate(None, _CONTROL_BYTES)
 
 
 async def read_json_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:

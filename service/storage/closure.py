@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -50,6 +50,7 @@ Found: TypeAlias = Row[*tuple[Any, ...]]
 """A row with the columns that were asked for."""
 
 _KNOWN_AT = bindparam("known_at", type_=BigInteger())
+_AT_MOST = bindparam("at_most", type_=BigInteger())
 _NOBODY: frozenset[EntityId] = frozenset()
 
 
@@ -61,6 +62,11 @@ _STAKE = _columns(interests, "id kind owner subject share control valid_from val
 _ENTITY = _columns(entities, "id name kind seats")
 _LISTING = _columns(listings, "id entity list valid_from valid_to source")
 _PAIR = _columns(acting, "one other")
+_SOURCES = select(sources)
+
+
+class TooMuch(Exception):
+    """More is above these entities than was to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +84,35 @@ class Above:
     """By subject: everyone recorded to hold something, whatever it carries."""
 
     def part(self, seed: str) -> "Above":
-        """The same of one of the entities asked about."""
+        """The same of one of the entities asked about. Costs what is reached from it, however many others there are."""
         reached, work = {seed}, [seed]
         for id in work:
-            partners = self.entities[id].acts_with if id in self.entities else ()
-            fresh = {*self.owners.get(id, ()), *partners} - reached
-            reached |= fresh
+            entity = self.entities.get(id)
+            near = chain(self.owners.get(id, ()), entity.acts_with if entity is not None else ())
+            fresh = [other for other in near if other not in reached]
+            reached.update(fresh)
             work.extend(fresh)
+        in_order = sorted(reached)
         return Above(
             frozenset(reached),
-            {id: entity for id, entity in self.entities.items() if id in reached},
-            {id: listed for id, listed in self.listings.items() if id in reached},
-            {id: held for id, held in self.interests.items() if id in reached},
+            {id: self.entities[id] for id in in_order if id in self.entities},
+            {EntityId(id): self.listings[EntityId(id)] for id in in_order if id in self.listings},
+            {id: self.interests[id] for id in in_order if id in self.interests},
             self.owners,
         )
 
 
-def read_above(connection: Connection, seeds: Collection[str], known_at: int | None) -> Above:
-    """Everything above these entities, as it is recorded or was at a time in microseconds."""
-    reached = frozenset(_closure(connection, seeds, known_at))
+def read_above(
+    connection: Connection, seeds: Collection[str], known_at: int | None, *, at_most: int | None = None
+) -> Above:
+    """Everything above these entities, as it is recorded or was at a time in microseconds.
+
+    Raises:
+        TooMuch: `at_most` is given, and more entities than that are reached.
+    """
+    reached = frozenset(_closure(connection, seeds, known_at, at_most))
+    if at_most is not None and len(reached) > at_most:
+        raise TooMuch
     reading = _Reading(connection, texts_value(connection.dialect.name, reached), known_at)
     stakes = list(map(_stake, reading.rows(_STAKE, interests.c.subject)))
     owners: dict[str, set[str]] = defaultdict(set)
@@ -106,15 +122,16 @@ def read_above(connection: Connection, seeds: Collection[str], known_at: int | N
     return Above(reached, reading.entities(listed), listed, _believed(connection, stakes), owners)
 
 
-def _closure(connection: Connection, seeds: Iterable[str], known_at: int | None) -> Iterable[str]:
-    """The ids of all that are reached from these."""
-    values = {"ids": texts_value(connection.dialect.name, seeds), "known_at": known_at}
+def _closure(connection: Connection, seeds: Iterable[str], known_at: int | None, at_most: int | None) -> Iterable[str]:
+    """The ids of all that are reached from these; where they are more than `at_most`, that many and one."""
+    limit = FOREVER if at_most is None else at_most + 1
+    values = {"ids": texts_value(connection.dialect.name, seeds), "known_at": known_at, "at_most": limit}
     return connection.scalars(closure_query(connection.dialect.name, known_at is not None), values)
 
 
 @cache
 def closure_query(dialect: str, is_past: bool) -> Select[str]:
-    """The query for all that are reached from `ids`; as it was at `known_at`, if the past is asked for.
+    """The query for all that are reached from `ids`, up to `at_most`; as of `known_at`, if the past is asked for.
 
     PostgreSQL lets a recursive query name itself once: there one step asks all three ways sideways (`LATERAL`), which
     also keeps it from any plan but a look-up for each entity.
@@ -127,9 +144,9 @@ def closure_query(dialect: str, is_past: bool) -> Select[str]:
         for table, start, to in ways
     ]
     if dialect == "sqlite":
-        return select(reached.union(*steps).c.id)
+        return select(reached.union(*steps).c.id).limit(_AT_MOST)
     step = union_all(*(each.correlate(reached) for each in steps)).lateral("step")
-    return select(reached.union(select(step.c.id).select_from(reached.join(step, true()))).c.id)
+    return select(reached.union(select(step.c.id).select_from(reached.join(step, true()))).c.id).limit(_AT_MOST)
 
 
 def _known_in_sqlite(table: Table, reached: CTE, is_past: bool) -> ColumnElement[bool]:
@@ -144,6 +161,11 @@ def _known_in_sqlite(table: Table, reached: CTE, is_past: bool) -> ColumnElement
 
 
 def _known_in_postgresql(table: Table, reached: CTE, is_past: bool) -> ColumnElement[bool]:
+    return known_then(table, is_past)
+
+
+def known_then(table: Table, is_past: bool) -> ColumnElement[bool]:
+    """Rows that are known now or, if the past is asked for, were known at `known_at`."""
     return known(table, _KNOWN_AT if is_past else None)
 
 
@@ -152,8 +174,7 @@ def _speaking_of(dialect: str, columns: Columns, column: Column[str], is_past: b
     """The query for the rows of a table that have one of `ids` in a column."""
     table = column.table
     assert isinstance(table, Table)
-    at = _KNOWN_AT if is_past else None
-    return select(*columns).where(among(column, texts_parameter(dialect, "ids")), known(table, at))
+    return select(*columns).where(among(column, texts_parameter(dialect, "ids")), known_then(table, is_past))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,4 +231,4 @@ def _stake(row: Found) -> Stake:
 
 def _ranks(connection: Connection) -> dict[str, int]:
     """The ranks of sources, by name."""
-    return {row.name: row.rank for row in connection.execute(select(sources))}
+    return {row.name: row.rank for row in connection.execute(_SOURCES)}

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from service.cache.batches import GATHERED_LIMIT, UNDER_WAY_LIMIT, Batches
+from service.cache.batches import GATHERED_LIMIT, KEYS_LIMIT, UNDER_WAY_LIMIT, Batches
 
 LONG = 60.0
 
@@ -37,9 +37,13 @@ def with_store(test: Callable[[Store, Batches[str]], Awaitable[None]], within: f
     asyncio.run(run())
 
 
+async def get(batches: Batches[str], key: str) -> str | None:
+    return (await batches.find([key])).get(key)
+
+
 async def ask(batches: Batches[str], *keys: str) -> list[asyncio.Task[str | None]]:
     """Ask in one turn of the loop; return when the question is under way."""
-    tasks = [asyncio.create_task(batches.get(key)) for key in keys]
+    tasks = [asyncio.create_task(get(batches, key)) for key in keys]
     for _ in range(3):
         await asyncio.sleep(0)
     return tasks
@@ -74,7 +78,7 @@ def test_who_asks_too_long_is_answered_with_nothing_and_the_question_goes_on() -
         assert await task is None
         assert store.late == 1
         store.may_answer.set()
-        assert await batches.get("b") == "b"
+        assert await get(batches, "b") == "b"
 
     with_store(late, within=0.01)
 
@@ -91,14 +95,23 @@ def test_who_waits_for_a_place_waits_no_longer_and_is_no_sign_of_a_fault() -> No
     with_store(late, within=0.05)
 
 
-def test_a_question_has_only_so_many_keys() -> None:
+def test_what_is_more_than_a_question_holds_is_asked_in_several() -> None:
     async def many(store: Store, batches: Batches[str]) -> None:
         store.may_answer.set()
-        tasks = await ask(batches, *map(str, range(GATHERED_LIMIT + 2)), "0")
-        found = await asyncio.gather(*tasks)
-        assert found.count(None) == 2
-        assert found[-1] == "0"
-        assert len(store.asked[0]) == GATHERED_LIMIT
+        keys = list(map(str, range(2 * KEYS_LIMIT + 1)))
+        assert await batches.find(keys) == {key: key for key in keys}
+        assert list(map(len, store.asked)) == [KEYS_LIMIT, KEYS_LIMIT, 1]
+
+    with_store(many)
+
+
+def test_no_more_questions_wait_than_may_and_what_is_beyond_is_not_answered() -> None:
+    async def many(store: Store, batches: Batches[str]) -> None:
+        store.may_answer.set()
+        keys = list(map(str, range(KEYS_LIMIT * (GATHERED_LIMIT + 1))))
+        found = await batches.find(keys)
+        assert list(found) == keys[: KEYS_LIMIT * GATHERED_LIMIT]
+        assert await get(batches, keys[-1]) == keys[-1]
 
     with_store(many)
 
@@ -115,7 +128,7 @@ def test_one_who_gives_up_takes_nothing_from_the_others() -> None:
 
 def test_closing_lets_everyone_go() -> None:
     async def closed(store: Store, batches: Batches[str]) -> None:
-        tasks = [asyncio.create_task(batches.get("a"))]
+        tasks = [asyncio.create_task(get(batches, "a"))]
         await asyncio.sleep(0)
         store.may_answer.set()
         await batches.close()

@@ -10,7 +10,7 @@ import pytest
 from rules.facts import Account, AccountId, Resource, ResourceId
 from service.cache.codec import SHAPE
 from service.cache.facts import CacheLimits, RedisFacts
-from tests.cache.waiting import EPOCH, dossier, facts_at, found, written
+from tests.cache.waiting import EPOCH, dossier, facts_at, found, get, written
 from tests.valkey_server import ValkeyServer
 
 KINDS = ("valkey_url", "unix_url", "sentinel_url", "cluster_url")
@@ -65,7 +65,7 @@ def test_facts_of_another_epoch_are_not_found(valkey: ValkeyServer) -> None:
 def test_nothing_is_asked_before_the_epoch_is_known(valkey: ValkeyServer) -> None:
     async def unknown() -> None:
         async with facts_at(valkey.url, epoch="") as facts:
-            assert await facts.get("account", "acct") is None
+            assert await get(facts, "account", "acct") is None
 
     asyncio.run(unknown())
     assert b"mget" not in bytes(str(valkey.command("INFO", "commandstats")), "utf-8")

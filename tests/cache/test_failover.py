@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cache.waiting import QUICK, dossier, eventually, facts_at, found, written
+from tests.cache.waiting import QUICK, dossier, eventually, facts_at, found, get, written
 from tests.valkey_server import CLUSTER_SLOTS, HOST, Cluster, WatchedServers, cluster
 
 
@@ -27,11 +27,11 @@ def test_a_replica_that_becomes_the_master_is_found(watched: WatchedServers) -> 
             await written(facts, dossier())
             before = watched.master
             before.kill()
-            assert await facts.get("account", "acct") is None
+            assert await get(facts, "account", "acct") is None
 
             async def is_found() -> bool:
                 facts.put("account", "acct", dossier())
-                return await facts.get("account", "acct") == dossier()
+                return await get(facts, "account", "acct") == dossier()
 
             await eventually(is_found, "the facts are found again")
             assert watched.master.port != before.port
@@ -47,7 +47,7 @@ def test_a_frozen_master_is_left_for_the_next(watched: WatchedServers) -> None:
 
             async def is_found() -> bool:
                 facts.put("account", "acct", dossier())
-                return await facts.get("account", "acct") == dossier()
+                return await get(facts, "account", "acct") == dossier()
 
             await eventually(is_found, "the facts are found again")
 
@@ -65,7 +65,7 @@ def test_slots_that_move_to_another_node_are_followed(own_cluster: Cluster) -> N
             async def are_found() -> bool:
                 for name in names:
                     facts.put("account", name, dossier(name))
-                answers = await asyncio.gather(*(facts.get("account", name) for name in names))
+                answers = await asyncio.gather(*(get(facts, "account", name) for name in names))
                 return answers == list(map(dossier, names))
 
             await eventually(are_found, "all facts are found again")
@@ -92,13 +92,13 @@ def test_a_node_that_is_gone_costs_misses_until_it_is_back(own_cluster: Cluster)
             await written(facts, *map(dossier, names))
             node = own_cluster.nodes[1]
             node.kill()
-            assert None in await asyncio.gather(*(facts.get("account", name) for name in names))
+            assert None in await asyncio.gather(*(get(facts, "account", name) for name in names))
             node.start()
 
             async def are_found() -> bool:
                 for name in names:
                     facts.put("account", name, dossier(name))
-                answers = await asyncio.gather(*(facts.get("account", name) for name in names))
+                answers = await asyncio.gather(*(get(facts, "account", name) for name in names))
                 return answers == list(map(dossier, names))
 
             await eventually(are_found, "all facts are found again")

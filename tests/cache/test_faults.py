@@ -9,7 +9,7 @@ from service.cache.batches import UNDER_WAY_LIMIT
 from service.cache.breaker import BreakerLimits
 from service.cache.facts import RedisFacts
 from tests.cache.relay import relay_to
-from tests.cache.waiting import QUICK, dossier, eventually, facts_at, found, seconds_of_a_miss, written
+from tests.cache.waiting import QUICK, dossier, eventually, facts_at, found, get, seconds_of_a_miss, written
 from tests.valkey_server import ValkeyServer, free_port
 
 LONGEST_SECONDS = 0.060
@@ -41,7 +41,7 @@ async def put_until_open(facts: RedisFacts) -> None:
 async def found_again(facts: RedisFacts) -> None:
     async def is_found() -> bool:
         facts.put("account", "acct", dossier())
-        return await facts.get("account", "acct") == dossier()
+        return await get(facts, "account", "acct") == dossier()
 
     await eventually(is_found, "the facts are found again")
 
@@ -70,7 +70,7 @@ def test_a_redis_that_can_be_reached_again_is_used_again(valkey: ValkeyServer, h
             harm(valkey)
 
             async def opens() -> bool:
-                assert await facts.get("account", "acct") is None
+                assert await get(facts, "account", "acct") is None
                 return facts.is_open
 
             await eventually(opens, "the circuit opens")
@@ -87,7 +87,7 @@ def test_a_redis_that_takes_nothing_is_left_alone_until_it_does(valkey: ValkeySe
             await written(facts, dossier())
             harm(valkey)
             await put_until_open(facts)
-            assert await facts.get("account", "acct") is None
+            assert await get(facts, "account", "acct") is None
             mend(valkey)
             await found_again(facts)
 
@@ -99,7 +99,7 @@ def test_a_restart_with_empty_memory_is_a_miss_and_no_more(valkey: ValkeyServer)
         async with facts_at(valkey.url) as facts:
             await written(facts, dossier())
             valkey.restart()
-            assert await facts.get("account", "acct") is None
+            assert await get(facts, "account", "acct") is None
             await found_again(facts)
 
     asyncio.run(restarted())
@@ -109,7 +109,7 @@ def test_a_server_that_never_was_there_harms_nobody() -> None:
     async def asked() -> None:
         async with facts_at(f"redis://127.0.0.1:{free_port()}") as facts:
             facts.put("account", "acct", dossier())
-            assert await facts.get("account", "acct") is None
+            assert await get(facts, "account", "acct") is None
             await eventually(lambda: facts.counts.dropped == 1, "the dossier is dropped")
 
     asyncio.run(asked())
@@ -120,7 +120,7 @@ def test_a_wrong_password_harms_nobody(valkey: ValkeyServer) -> None:
 
     async def asked() -> None:
         async with facts_at(valkey.url) as without, facts_at(valkey.url.replace("//", "//:secret@")) as facts:
-            assert await without.get("account", "acct") is None
+            assert await get(without, "account", "acct") is None
             assert without.failures >= 2
             await written(facts, dossier())
             assert await found(facts) == dossier()
@@ -161,7 +161,7 @@ def test_what_is_asked_when_the_cache_closes_is_a_miss(valkey: ValkeyServer) -> 
         async with facts_at(valkey.url, breaker=SELDOM) as facts:
             await written(facts, dossier())
             valkey.freeze()
-            asking = [asyncio.create_task(facts.get("account", str(number))) for number in range(10)]
+            asking = [asyncio.create_task(get(facts, "account", str(number))) for number in range(10)]
             await asyncio.sleep(0)
         assert await asyncio.gather(*asking) == [None] * 10
 

@@ -24,7 +24,7 @@ from service.cache.connections import connections_to
 from service.cache.facts import RedisFacts
 from service.changelog import ChangeLog, Touched
 from service.dossiers import Dossier
-from tests.cache.waiting import written
+from tests.cache.waiting import get, written
 from tests.valkey_server import ValkeyServer
 
 OWNERS = {"acct-1": ("a", "b"), "acct-2": ("b", "c"), "acct-3": ()}
@@ -89,7 +89,7 @@ class Worker:
 
     async def ask_all(self) -> list[Dossier]:
         """What it finds and takes."""
-        answers = await asyncio.gather(*(self.facts.get("account", account) for account in OWNERS))
+        answers = await asyncio.gather(*(get(self.facts, "account", account) for account in OWNERS))
         return [found for found in answers if found is not None and self._holds(found)]
 
     def _holds(self, found: Dossier) -> bool:

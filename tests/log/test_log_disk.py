@@ -14,6 +14,7 @@ from service.decision_log.segments import segment_files
 from service.decision_log.thawing import Case
 from service.errors import NotRecorded
 from tests.log.answers import answer, answers, logging, recorded, recorded_durably, recorded_ids
+from tests.log.hits import again, many, records, repeated
 from tests.log.test_log_writer import until
 from tests.pages import ROOT
 
@@ -104,10 +105,31 @@ def test_facts_that_a_full_disk_kept_out_are_said_with_the_next_record(small_dis
     assert [each["id"] for each in recorded(small_disk)][-1] == "decision-201"
 
 
+def test_hits_that_a_full_disk_kept_out_are_recorded_once_there_is_space_with_what_they_share(small_disk: Path) -> None:
+    made = many(2_000)
+    with logging(small_disk) as log:
+        for each in made[:10]:
+            log.repeated(repeated(each))
+        until(lambda: log.state.recorded == 10)
+        filler = fill(small_disk)
+        for each in (*made[10:], again(2_000, "acct-far"), again(2_001, "acct-stranger")):
+            log.repeated(repeated(each))
+        until(lambda: log.state.error == "no space left on device")
+        assert ends_whole(small_disk)
+        filler.unlink()
+        until(lambda: log.state.waiting == 0 and log.state.error is None)
+        log.repeated(repeated(again(2_002)))
+    found = [each["id"] for each in records(small_disk)]
+    assert len(found) == len(set(found)) == log.state.recorded
+    assert log.state.dropped == {}
+    assert set(found) == {f"{number:032x}" for number in range(2_003)}
+
+
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 from tests.log.answers import answer, logging
+from tests.log.hits import again, many, records, repeated
 from tests.log.test_log_writer import until
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.decision_log.fragments import TEXT_LIMIT
 from service.decision_log.keeping import Deletion, delete_account, tend
-from service.decision_log.records import TEXT_LIMIT, Records
+from service.decision_log.records import Records
 from service.decision_log.replay import recorded_cases
 from service.decision_log.segments import OPEN_ENDING, OpenSegment, segment_files
 from service.decision_log.thawing import Case

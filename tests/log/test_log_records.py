@@ -25,8 +25,9 @@ from rules.facts import (
 )
 from rules.language import RuleSet
 from service.decide import AccessRequest, InlineFacts
+from service.decision_log.fragments import TEXT_LIMIT
 from service.decision_log.freezing import PART_SIZE, closure, frozen_graph, partners_of
-from service.decision_log.records import TEXT_LIMIT, Records, recorded_address
+from service.decision_log.records import Records, recorded_address
 from service.decision_log.thawing import Case, Facts, block_of
 from tests.log.answers import GRAPH, SECOND, START, Located, answer, answered
 from tests.strategies import questions, rule_sets
@@ -189,10 +190,13 @@ def test_facts_of_many_owners_take_several_lines_and_come_back_whole() -> None:
 def test_facts_of_an_old_state_are_let_go_of() -> None:
     records = Records("w", "masked")
     records.lines(answer(0))
-    assert all(len(memo._young) > 0 for memo in (records._graphs, records._facts))
+    assert all(len(memo._young) > 0 for memo in (records._fragments._graphs, records._fragments._facts))
     records.age()
     records.age()
-    assert [len(memo._young) + len(memo._old) for memo in (records._graphs, records._facts)] == [0, 0]
+    assert [len(memo._young) + len(memo._old) for memo in (records._fragments._graphs, records._fragments._facts)] == [
+        0,
+        0,
+    ]
 
 
 def test_an_unlocated_address_is_recorded_without_claims() -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from service.decision_log.segments import OpenSegment, segment_files, whole_line
 from service.decision_log.writer import Options
 from service.errors import NotRecorded
 from tests.log.answers import START, answer, answers, logging, record, recorded, recorded_durably, recorded_ids
+from tests.log.hits import many, records, repeated
 from tests.pages import ROOT
 
 SECONDS = 20.0
@@ -51,6 +53,39 @@ def test_every_decision_is_recorded_exactly_once_or_counted_as_dropped(
     assert set(found) <= set(given_ids)
     assert len(found) + sum(dropped.values()) == len(given_ids)
     assert set(dropped) <= {"full"}
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 5)), max_size=5), st.integers(1, 2_000), st.booleans())
+def test_every_hit_is_recorded_exactly_once_or_counted_as_dropped(
+    tmp_path_factory: pytest.TempPathFactory, bursts: list[tuple[int, int]], places: int, is_small: bool
+) -> None:
+    directory = tmp_path_factory.mktemp("log")
+    made = many(sum(hits + answers for hits, answers in bursts))
+    left = iter(made)
+    with logging(directory, queue_records=places, segment_bytes=3_000 if is_small else 10**6) as log:
+        for hits, others in bursts:
+            for each in islice(left, hits):
+                log.repeated(repeated(each))
+            for each in islice(left, others):
+                log.decided(each)
+            until(lambda: len(log._queue) <= places // 2)
+    found, dropped = [each["id"] for each in records(directory)], log.state.dropped
+    assert len(found) == len(set(found)) == log.state.recorded
+    assert set(found) <= {each.id for each in made}
+    assert len(found) + sum(dropped.values()) == len(made)
+    assert set(dropped) <= {"full"}
+
+
+def test_what_hits_are_left_when_a_log_is_closed_is_written(tmp_path: Path) -> None:
+    log = DecisionLog(Options(tmp_path, "w"), lambda: START)
+    made = many(20_000)
+    for each in made:
+        log.repeated(repeated(each))
+    log.start()
+    log.close()
+    assert (log.state.recorded, log.state.waiting, log.state.dropped) == (20_000, 0, {})
+    assert [each["id"] for each in records(tmp_path)] == [each.id for each in made]
 
 
 def test_the_order_of_decisions_is_that_of_their_records(tmp_path: Path) -> None:

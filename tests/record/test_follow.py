@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Collection, Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +17,7 @@ from service.decide import AccessRequest
 from service.dossiers import Dossier, Listing
 from service.errors import NotAvailable
 from service.follow import Clocks, Follower
+from service.misses import Key
 from service.programs import Programs
 from service.recorded import FactsCache, NoCache, RecordedDossiers
 from service.recorded_rules import RecordedSource, ruleset_in_force
@@ -198,10 +199,10 @@ class HeldCache:
         self.is_asked = threading.Event()
         self.may_go_on = asyncio.Event()
 
-    async def get(self, kind: Kind, id: str) -> Dossier | None:
+    async def find(self, keys: Sequence[Key]) -> Mapping[Key, Dossier]:
         self.is_asked.set()
         await self.may_go_on.wait()
-        return self.old
+        return {} if self.old is None else dict.fromkeys(keys, self.old)
 
     def put(self, kind: Kind, id: str, dossier: Dossier) -> None:
         self.left = dossier
@@ -380,13 +381,13 @@ def test_many_who_ask_for_the_same_wait_for_one_reading(filled: Database) -> Non
     process = Following(filled, cache)
     process.poll()
     asked: list[str] = []
-    find = cache.get
+    find = cache.find
 
-    async def counted(kind: Kind, id: str) -> Dossier | None:
-        asked.append(id)
-        return await find(kind, id)
+    async def counted(keys: Sequence[Key]) -> Mapping[Key, Dossier]:
+        asked.extend(id for _, id in keys)
+        return await find(keys)
 
-    cache.get = counted  # type: ignore[method-assign]
+    cache.find = counted  # type: ignore[method-assign]
 
     async def together() -> None:
         waiting = [asyncio.create_task(process.dossiers.fetched("account", "acct-half")) for _ in range(100)]

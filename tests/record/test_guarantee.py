@@ -4,6 +4,7 @@ Two workers over one database and one Redis, which is killed, frozen and emptied
 oracle that knows when each state began and ended. No answer may be that of a state which ended more than a second ago.
 """
 
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -38,7 +39,7 @@ from service.storage.migrate import upgrade
 from service.storage.rulesets import publish_imported
 from tests.record.stalls import Stalls
 from tests.record.worker import Worker, now, working
-from tests.service.conftest import Asker
+from tests.service.connections import JSON, plain_question, plain_request
 from tests.valkey_server import ValkeyServer
 
 BOUND_SECONDS = 1.0
@@ -129,17 +130,13 @@ class Fleet:
     stalls: Stalls
 
     def ask(self, worker: int, account: str) -> Outcome:
-        asker = Asker(self.workers[worker].service, self.workers[worker].run)
-        document = {
-            "subject": {"type": "account", "id": account},
-            "resource": {"type": "tool", "id": "tool"},
-            "action": {"name": "use"},
-        }
-        response = asker.post("/access/v1/evaluation", document, {"authorization": f"Bearer {self.key}"})
-        if response.status_code in (401, 429):  # the latter after many of the former
+        body = plain_question(account, "tool", "use")
+        request = plain_request(body, JSON, b"Authorization: Bearer " + self.key.encode())
+        status, answer = self.workers[worker].answer(request)
+        if status in (401, 429):  # the latter after many of the former
             return "refused"
-        assert response.status_code == 200, response.text
-        effect: Outcome = response.json()["context"]["effect"]
+        assert status == 200, answer
+        effect: Outcome = json.loads(answer)["context"]["effect"]
         return effect
 
 

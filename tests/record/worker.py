@@ -13,6 +13,7 @@ from service.clocks import utc_now as the_time
 from service.parts import Service
 from service.settings import Settings
 from tests.service.conftest import embedded
+from tests.service.connections import Connections
 from tests.valkey_server import wait_until
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ class Worker:
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = the_time) -> None:
         self.service: Service = assemble(settings, clock=clock, new_id=numbered, locations=embedded())
         self._loop = asyncio.new_event_loop()
+        self._connections = Connections(self.service, self._loop)
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._messages: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._ended = threading.Event()
@@ -49,6 +51,10 @@ class Worker:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The result of something that is done on the worker's loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(END_SECONDS)
+
+    def answer(self, request: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer to a request that comes over a connection."""
+        return self.run(self._connections.answer(request))
 
     @property
     def is_ready(self) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rules.facts import AccountId, EntityId, ResourceId
 from rules.geography import Jurisdiction
-from service.decide import AccessRequest, Answer, Decider, InlineFacts, Snapshot
+from service.decide import AccessRequest, Answer, Decider, Hit, InlineFacts, Snapshot
 from service.directory_facts import DirectoryWorld, NoHistory
 from service.programs import snapshot_of
 from service.storage.directory import load_directory
@@ -75,6 +75,9 @@ class Recorded:
 
     def decided(self, answer: Answer) -> None:
         self.answers.append(answer)
+
+    def repeated(self, hit: Hit) -> None:
+        raise AssertionError("nothing is repeated here")
 
 
 def test_a_request_reads_the_program_once_and_is_recorded_once(tmp_path: Path) -> None:

@@ -21,20 +21,22 @@ from rules.facts import (
     Request,
     Resource,
     ResourceFacts,
+    ResourceId,
 )
 from rules.language import Decision, RuleSet
 from rules.shares import parse_bounds
 from service.dossiers import Listing
 from service.storage import facts, schema
-from service.storage.closure import closure_query
+from service.storage.closure import TooMuch, closure_query
 from service.storage.database import FOREVER, Database
-from service.storage.dossiers import read_account, read_accounts, read_resource, read_with_entity
+from service.storage.dossiers import read_account, read_accounts, read_resource, read_resources, read_with_entity
 from service.storage.fact_rows import (
     ACCOUNTS,
     ACTING,
     ENTITIES,
     INTERESTS,
     LISTINGS,
+    RESOURCES,
     Acting,
     RecordedEntity,
     RecordedInterest,
@@ -138,6 +140,25 @@ def test_several_dossiers_read_at_once_are_those_read_one_by_one(
         facts.put_all(writing, ACCOUNTS, (Account(AccountId(id), True, EntityId(id)) for id in "abc"))
     with sqlite_database.reading() as connection:
         assert read_accounts(connection, "abcd") == {id: read_account(connection, id) for id in "abcd"}
+
+
+@REUSED
+@given(graphs(), dated_listings, st.integers(0, 6))
+def test_several_dossiers_are_read_whole_or_not_at_all_where_they_reach_more_than_they_may(
+    sqlite_database: Database, graph: OwnershipGraph, listings: list[tuple[EntityId, Listing]], at_most: int
+) -> None:
+    empty(sqlite_database)
+    record(sqlite_database, graph, listings)
+    with sqlite_database.writing() as writing:
+        facts.put_all(writing, RESOURCES, (Resource(ResourceId(id), frozenset(), EntityId(id)) for id in "abc"))
+    with sqlite_database.reading() as connection:
+        one_by_one = {id: read_resource(connection, id) for id in "abcd"}
+        reached = frozenset[str]().union(*(dossier.reached for dossier in one_by_one.values()))
+        if len(reached) <= at_most:
+            assert read_resources(connection, "abcd", at_most=at_most) == one_by_one
+        else:
+            with pytest.raises(TooMuch):
+                read_resources(connection, "abcd", at_most=at_most)
 
 
 def test_a_dossier_holds_all_that_is_recorded_above_its_entity_and_nothing_else(database: Database) -> None:
@@ -249,6 +270,14 @@ def test_a_long_chain_a_wide_star_and_a_loop_are_read_whole(crowded: Database) -
     assert len(found["star"].reached) == len(found["star"].interests) + 1 == STAR + 1
 
 
+def test_what_is_too_much_is_not_read(crowded: Database) -> None:
+    with crowded.reading() as connection:
+        for account, reached in (("c0", CHAIN + 1 + 1_000), ("star", STAR + 1)):
+            assert len(read_accounts(connection, [account], at_most=reached)[account].reached) == reached
+            with pytest.raises(TooMuch):
+                read_accounts(connection, [account], at_most=reached - 1)
+
+
 @pytest.mark.parametrize("is_past", [False, True])
 def test_every_step_is_looked_up_by_an_index_whatever_the_statistics_say(crowded: Database, is_past: bool) -> None:
     plan = plan_of(crowded, is_past)
@@ -261,7 +290,7 @@ def test_every_step_is_looked_up_by_an_index_whatever_the_statistics_say(crowded
 def plan_of(database: Database, is_past: bool) -> list[str]:
     """How the database looks for those who are reached."""
     compiled = closure_query(database.engine.dialect.name, is_past).compile(dialect=database.engine.dialect)
-    values = {**compiled.params, "ids": texts_value(database.engine.dialect.name, ["c0"]), "known_at": 1}
+    values = {**compiled.params, "ids": texts_value(database.engine.dialect.name, ["c0"]), "known_at": 1, "at_most": 1}
     values = {name: values[name] for name in compiled.params}
     given = tuple(values[name] for name in compiled.positiontup or ()) if compiled.positional else values
     explaining = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"

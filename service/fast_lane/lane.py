@@ -1,0 +1,170 @@
+"""Answers a plain question from what is at hand: caller, screenings, location, and the answer to the like before.
+
+An answer is ready for whoever is in the same position: an account, a resource and a location that decide alike, the
+same stretch of addresses, and the same action. No await, no I/O and no model object on the way; where anything is
+missing, nothing is done and nothing is noted, and the ordinary way takes the request from the beginning.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol, TypeAlias
+
+from rules.evaluate import evaluate
+from rules.facts import AccountFacts, Address, Request, ResourceFacts
+from service.decide import AccessRequest, Answer, Hit, Located, Locations, Recorder, Screened
+from service.fast_lane.heads import Head
+from service.fast_lane.places import Places
+from service.fast_lane.questions import read_question
+from service.fast_lane.ready import BEGINNING, DefaultHeaders, Frame, Ready, window_of
+from service.gateways.authzen import Callers
+from service.memo import MOST_VISITS, Bound, Memo
+from service.programs import Snapshot
+
+ANSWERS_BYTES = 32 * 1024 * 1024
+"""What the answers that are ready may take."""
+HEADS_BYTES = 4 * 1024 * 1024
+
+Position: TypeAlias = tuple[int, int, int, int, str]
+"""Faces of account and resource, number of the location, stretch of addresses, action."""
+
+new: Final = tuple.__new__
+
+
+class Programs(Protocol):
+    """Supplies the program in force."""
+
+    newest: Snapshot | None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppliers:
+    """What the lane answers from."""
+
+    programs: Programs
+    locations: Locations
+    callers: Callers
+    recorder: Recorder
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+
+class Known(NamedTuple):
+    """A head whose caller is admitted."""
+
+    body_bytes: int
+    ending: bytes
+    """Of the answer's head, as far as the request that was read says."""
+    generation: object
+    """Of the keys: with another one, the head must be read again."""
+    key_id: str | None
+    until: datetime | None
+    """When the key expires; None if never."""
+
+
+class FastLane:
+    """The fast lane of one process."""
+
+    def __init__(self, suppliers: Suppliers) -> None:
+        self._programs = suppliers.programs
+        self._callers = suppliers.callers
+        self._locate = suppliers.locations.locate
+        self._repeated = suppliers.recorder.repeated
+        self._clock = suppliers.clock
+        self._new_id = suppliers.new_id
+        self._snapshot: Snapshot | None = None
+        self._window: tuple[datetime, datetime] | None = None
+        self._places: Places
+        self._edges: tuple[Address, ...] = ()
+        self._actions: frozenset[str] = frozenset()
+        self._frame = Frame((), (), BEGINNING)
+        self._answers: Memo[Position, Ready] = Memo(Bound(ANSWERS_BYTES))
+        self._find = self._answers.find
+        self.heads: Memo[bytes, Known] = Memo(Bound(HEADS_BYTES))
+        """By all bytes before the body."""
+        self.answered = 0
+        """Requests answered here."""
+
+    def admit(self, head: Head) -> Known | None:
+        """The head with what it admits to; None if that is nothing, or not sure."""
+        admission = self._callers.admission(head.authorization, head.api_key)
+        if admission is None:
+            return None
+        return Known(head.body_bytes, head.ending, admission.generation, admission.key_id, admission.until)
+
+    def answer(self, known: Known, ending: bytes, body: bytes, headers: DefaultHeaders) -> bytes | None:
+        """HOT PATH: the whole answer; None if the ordinary way must give it.
+
+        `ending`: of the answer's head. `headers`: those that the server puts before every answer's own.
+        """
+        question, at = read_question(body), self._clock()
+        if question is None or known.generation is not self._callers.generation:
+            return None
+        if known.until is not None and known.until <= at:
+            return None
+        snapshot, frame = self._programs.newest, self._frame
+        if snapshot is None:
+            return None
+        if snapshot is not self._snapshot or headers is not frame.headers or not frame.since <= at < frame.until:
+            frame = self._framed(snapshot, headers, at)
+        screened = snapshot.screenings.ready(question.subject.id, question.resource.id, at)
+        if screened is None:
+            return None
+        account, resource = screened
+        located, action = self._locate(question.context.ip), question.action.name
+        place = self._places.find(id(located.location))
+        number = place[1] if place is not None else self._places.number(located.location)
+        stretch = self._stretch(located) if self._edges else 0
+        named = action if action in self._actions else ""  # actions that no rule names are all alike
+        cell = self._find((account.face, resource.face, number, stretch, named))
+        if cell is None:
+            ready = self._made((account.face, resource.face, number, stretch, named), screened, located, at)
+        else:
+            ready = cell.value
+            if cell.visits < MOST_VISITS:
+                cell.visits += 1
+        if ready.frame is not frame:
+            ready.put_into(frame)
+        decision_id = self._new_id()
+        if known.key_id is not None:
+            self._callers.admitted(known.key_id, at)
+        self._repeated(new(Hit, (decision_id, at, account, resource, action, located, ready.decision, frame.sources)))
+        self.answered += 1
+        return b"".join((ready.head, ending, ready.beginning, decision_id.encode(), ready.rest))
+
+    def _stretch(self, located: Located) -> int:
+        """The stretch of addresses, between those that rules name, that an address lies in."""
+        return -1 if located.address is None else bisect_right(self._edges, located.address)
+
+    def _framed(self, snapshot: Snapshot, headers: DefaultHeaders, at: datetime) -> Frame:
+        """Take up what the answers of now share; those that are ready under other rules are forgotten."""
+        program, window = snapshot.program, window_of(snapshot.program.boundaries, at)
+        if self._snapshot is None or snapshot.screenings is not self._snapshot.screenings:
+            self._places = Places(program)
+            self._edges, self._actions = program.address_edges, program.actions
+            self._answers.clear()
+        elif window != self._window:
+            self._answers.clear()
+        self._snapshot, self._window = snapshot, window
+        self._frame = Frame(headers, snapshot.sources, at)
+        self._frame.until = min(self._frame.until, window[1])
+        return self._frame
+
+    def _made(
+        self,
+        position: Position,
+        screened: tuple[Screened[AccountFacts], Screened[ResourceFacts]],
+        located: Located,
+        at: datetime,
+    ) -> Ready:
+        """The answer to whoever is in this position, ready from now on."""
+        snapshot, (account, resource) = self._snapshot, screened
+        assert snapshot is not None
+        moment = Request(at, located.location, located.address, position[-1])
+        decision = evaluate(snapshot.program, account.screening, resource.screening, moment)
+        request = AccessRequest(account.facts.account.id, resource.facts.resource.id, at, action=position[-1])
+        facts = (account.facts, resource.facts)
+        ready = Ready(Answer(self._new_id(), decision, request, located, snapshot.sources, facts))
+        self._answers.put(position, ready, ready.size_bytes)
+        return ready

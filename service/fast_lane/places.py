@@ -1,0 +1,35 @@
+"""Numbers for locations that decide alike under one program: most addresses of the world are in one of a few places."""
+
+from collections.abc import Callable
+from typing import Final
+
+from rules.compile import Program
+from rules.evaluate import location_profile
+from rules.facts import Location
+from rules.profiles import Screening
+from service.faces import Faces
+
+PLACES: Final = 65_536
+"""So many locations are remembered; beyond that, all are looked at anew."""
+FACES_BYTES: Final = 8 * 1024 * 1024
+
+
+class Places:
+    """The locations that were seen under one program."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._faces = Faces(FACES_BYTES)
+        self._known: dict[int, tuple[Location, int]] = {}
+        """By identity of the location, which the entry keeps alive."""
+        self.find: Callable[[int], tuple[Location, int] | None] = self._known.get
+        """HOT PATH: a location that was seen before, by its identity, with its number."""
+
+    def number(self, location: Location) -> int:
+        """The number of a location: the same for those that leave the same of every rule."""
+        profile = location_profile(self._program, location)
+        face = self._faces.faced(Screening(profile, None, None, "")).face
+        if len(self._known) >= PLACES:
+            self._known.clear()
+        self._known[id(location)] = (location, face)
+        return face

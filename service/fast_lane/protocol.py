@@ -1,0 +1,152 @@
+"""uvicorn's own protocol for HTTP, which answers a plain request at once where the fast lane can.
+
+Requests that the lane leaves alone are handed to uvicorn as if nobody had looked at them; limits, keep-alive, flow
+control and shutdown stay uvicorn's. A request is looked at only when nothing else is under way on its connection, so
+that answers keep the order of the requests, and only if all of it is there.
+
+Two ways in: a head that was seen before (the same bytes between two messages, the request's own id apart) is not parsed
+again; any other is parsed by uvicorn's parser first.
+"""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from typing import Any, Final
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from service.fast_lane.heads import HEAD_LIMIT_BYTES, PLAIN_ENDING, read_head, without_id
+from service.fast_lane.lane import FastLane, Known
+from service.gateways.authzen import EVALUATION_PATH
+
+END_OF_HEAD: Final = b"\r\n\r\n"
+URL: Final = EVALUATION_PATH.encode()
+HEAD_FIXED_BYTES: Final = 600
+"""About what a known head takes, its bytes apart."""
+
+_END_BYTES: Final = len(END_OF_HEAD)
+
+
+class FastLaneProtocol(HttpToolsProtocol):
+    """One connection. `lane` and `report` are set by `protocol_with`."""
+
+    lane: FastLane
+    report: Callable[[Exception], None]
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._is_between_messages = True
+        """The parser has seen the end of every message that it has seen the beginning of."""
+        self._alone = b""
+        """What is being parsed, if it began between messages while nothing else was under way; else nothing."""
+        self._held: Known | None = None
+        """The head of the request that is being parsed, while uvicorn does not know of it."""
+        self._held_body = b""
+        self._answered_at = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """HOT PATH: answer a request whose head is known; have anything else parsed."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._is_between_messages and (cycle is None or cycle.response_complete) and not self.flow.write_paused:
+            end = data.find(END_OF_HEAD) + _END_BYTES
+            head = data[:end]
+            known, ending = self.lane.heads.get(head), PLAIN_ENDING
+            if known is None:
+                head, ending = without_id(head)
+                known = self.lane.heads.get(head)
+            if known is not None and len(data) == end + known.body_bytes and self._answer(known, ending, data[end:]):
+                return
+            self._alone = data
+        super().data_received(data)
+        self._alone = b""
+
+    def _answer(self, known: Known, ending: bytes, body: bytes) -> bool:
+        """HOT PATH: answer, if the lane can."""
+        try:
+            answer = self.lane.answer(known, ending, body, self.server_state.default_headers)
+        except Exception as error:  # a fault of ours must not keep the ordinary way from answering
+            self.report(error)
+            return False
+        if answer is None:
+            return False
+        self.transport.write(answer)
+        self.server_state.total_requests += 1
+        self._answered_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._close_in(self.timeout_keep_alive)
+        return True
+
+    def on_message_begin(self) -> None:
+        """Note that the parser is within a message."""
+        self._is_between_messages = False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Hold a request back that the lane may answer; let uvicorn begin with any other."""
+        self._held = self._known() if self._alone and self.url == URL else None
+        if self._held is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hold the body back with its head."""
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held_body += body
+
+    def on_message_complete(self) -> None:
+        """Answer the request that was held back, or give it to uvicorn."""
+        self._is_between_messages = not self.parser.should_upgrade()  # what follows may be another protocol
+        held, body = self._held, self._held_body
+        self._held, self._held_body = None, b""
+        if held is not None:
+            if self._answer(held, held.ending, body):
+                return
+            super().on_headers_complete()
+            super().on_body(body)
+        super().on_message_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has been idle for as long as uvicorn waits; the lane's answers set no timers."""
+        seconds = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if seconds > 0:
+            self._close_in(seconds)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _close_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _known(self) -> Known | None:
+        """The head that was just parsed, if it is plain, and its body ends with what was received."""
+        parser = self.parser
+        if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
+            return None
+        if not parser.should_keep_alive() or parser.should_upgrade() or self.limit_concurrency is not None:
+            return None
+        head, data = read_head(self.headers), self._alone
+        end = data.find(END_OF_HEAD) + _END_BYTES
+        if head is None or len(data) != end + head.body_bytes:
+            return None
+        known = self.lane.admit(head)
+        if known is not None and head.recurs and end <= HEAD_LIMIT_BYTES:
+            self._remember(data[:end], known)
+        return known
+
+    def _remember(self, head: bytes, known: Known) -> None:
+        """Know the head again, with whatever id, if the id is in a line that can be taken out."""
+        rest, ending = without_id(head)
+        if ending == known.ending:
+            self.lane.heads.put(rest, known, HEAD_FIXED_BYTES + 2 * len(rest))
+
+
+def protocol_with(lane: FastLane, report: Callable[[Exception], None]) -> type[FastLaneProtocol]:
+    """The protocol over one lane. `report` is told of the lane's own faults."""
+    return type("FastLaneProtocol", (FastLaneProtocol,), {"lane": lane, "report": staticmethod(report)})

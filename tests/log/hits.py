@@ -1,0 +1,88 @@
+"""Decisions given again, of the small world: each with the answer that would be the same decision made now."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rules.compile import compile_ruleset
+from rules.evaluate import screen, screen_resource
+from rules.facts import AccountFacts, ResourceFacts
+from rules.language import Decision
+from service.decide import Answer, Hit, Screened
+from service.decision_log.keeping import tend
+from service.decision_log.recorder import DecisionLog
+from service.decision_log.replay import recorded_cases
+from service.decision_log.thawing import Case, Line
+from tests.log.answers import RULES, START, answer, facts, logging
+
+MICROSECOND = timedelta(microseconds=1)
+PROGRAM = compile_ruleset(RULES)
+
+
+@cache
+def screened(account: str) -> tuple[Screened[AccountFacts], Screened[ResourceFacts]]:
+    """The screenings of an account and of the tool: the same ones every time."""
+    own, tool = facts(account)
+    return Screened(screen(PROGRAM, own, START), own), Screened(screen_resource(PROGRAM, tool, START), tool)
+
+
+@cache
+def ready(effect: str, decision: Decision) -> Decision:
+    """A decision as it is kept to be given again: right but for the facts."""
+    return replace(decision, facts="of another account")
+
+
+def repeated(made: Answer) -> Hit:
+    """The same decision, given again."""
+    account, resource = screened(made.request.account)
+    decision = ready(made.decision.effect, made.decision)
+    return Hit(made.id, made.request.at, account, resource, made.request.action, made.located, decision, made.sources)
+
+
+def again(number: int, account: str = "acct-half", *, country: str = "DE", **more: Any) -> Answer:
+    """An answer like `answer`, with an id and facts as those of hits are."""
+    made = _like(account, country)
+    request = replace(made.request, **{"at": START + number * 17 * MICROSECOND, **more})
+    return replace(made, id=f"{number:032x}", request=replace(request, asked_at=request.at))
+
+
+@cache
+def _like(account: str, country: str) -> Answer:
+    own, tool = screened(account)
+    return replace(answer(0, account, country=country), facts=(own.facts, tool.facts))
+
+
+def many(count: int, **more: Any) -> list[Answer]:
+    """Several answers, to two accounts in turn, asked from two countries."""
+    return [
+        again(number, ("acct-half", "acct-near")[number % 2], country=("DE", "CN")[number // 2 % 2], **more)
+        for number in range(count)
+    ]
+
+
+def record_hits(directory: Path, those: Iterable[Answer], **options: Any) -> DecisionLog:
+    """Have answers recorded as hits."""
+    with logging(directory, **options) as log:
+        for each in those:
+            log.repeated(repeated(each))
+    return log
+
+
+def close(directory: Path) -> None:
+    """Close every segment that nobody writes."""
+    tend(directory, START, None)
+
+
+def cases(directory: Path) -> list[Case]:
+    """Every decision with what it was made from; none lacks anything."""
+    found = list(recorded_cases(directory, None, None))
+    assert all(isinstance(each, Case) for each in found)
+    return [each for each in found if isinstance(each, Case)]
+
+
+def records(directory: Path) -> list[Line]:
+    """The record of every decision, however it was written down."""
+    return [case.record for case in cases(directory)]

@@ -1,0 +1,133 @@
+"""Hits wait in a bounded queue, are closed with their segment, and deleted with their account."""
+
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from rules.facts import Location
+from service.decision_log.keeping import delete_account
+from service.decision_log.queue import ACTION_LENGTH, answer_of
+from service.decision_log.recorder import DecisionLog
+from service.decision_log.search import DecisionSearch, Filter
+from service.decision_log.segments import segment_files, whole_lines
+from service.decision_log.thawing import Line
+from service.decision_log.writer import Options
+from tests.log.answers import START, Located, logging, record
+from tests.log.hits import MICROSECOND, again, close, many, record_hits, records, repeated
+
+
+def members(those: Sequence[Line]) -> list[str]:
+    """Documents with their members in order."""
+    return [json.dumps(each) for each in those]
+
+
+@settings(max_examples=15)
+@given(st.lists(st.tuples(st.sampled_from(["acct-half", "acct-near", "x"]), st.booleans()), max_size=12))
+@example([("acct-half", True), ("acct-near", True)])
+def test_a_deletion_leaves_every_hit_but_those_of_the_account_each_with_its_facts(
+    tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[str, bool]]
+) -> None:
+    directory = tmp_path_factory.mktemp("log")
+    made = [again(number, account) for number, (account, _) in enumerate(asked)]
+    with logging(directory) as log:
+        for each, (_, is_hit) in zip(made, asked, strict=True):
+            log.repeated(repeated(each)) if is_hit else log.decided(each)
+    deletion = delete_account(directory, "acct-half")
+    assert deletion.records == [account for account, _ in asked].count("acct-half")
+    assert {each["id"] for each in records(directory)} == {
+        each.id for each in made if each.request.account != "acct-half"
+    }
+    assert b"acct-half" not in b"".join(text(file.path) for file in segment_files(directory))
+    assert b"Far Ltd" not in b"".join(text(file.path) for file in segment_files(directory))
+    assert delete_account(directory, "acct-half").records == 0
+
+
+def text(path: Path) -> bytes:
+    return b"".join(whole_lines(path))
+
+
+def test_of_a_segment_that_was_filled_quickly_the_hits_are_not_compressed(tmp_path: Path) -> None:
+    made = [again(number, at=START + number * 20 * MICROSECOND) for number in range(3_000)]
+    record_hits(tmp_path, made)
+    before = records(tmp_path)
+    close_as_of(tmp_path, START + timedelta(minutes=1))
+    (file,) = segment_files(tmp_path)
+    packed = file.path.read_bytes()
+    assert made[7].id.encode() in packed
+    assert b'"type":"account"' not in packed
+    assert gzip.decompress(packed) == text(file.path)
+    assert records(tmp_path) == before
+    assert len(DecisionSearch(tmp_path).search(Filter(), 9_999)) == 3_000
+    deletion = delete_account(tmp_path, "acct-near")
+    assert deletion.records == 0
+
+
+def test_of_a_segment_that_was_filled_slowly_everything_is_compressed(tmp_path: Path) -> None:
+    made = many(3_000)
+    record_hits(tmp_path, made)
+    close_as_of(tmp_path, START + timedelta(minutes=6))
+    (file,) = segment_files(tmp_path)
+    assert made[7].id.encode() not in file.path.read_bytes()
+    assert len(records(tmp_path)) == 3_000
+    assert zlib.decompressobj(31).decompress(file.path.read_bytes()).startswith(b'{"type":')
+
+
+def close_as_of(directory: Path, written_at: datetime) -> None:
+    """Close the only segment as if it were last written then."""
+    (file,) = segment_files(directory)
+    whole = text(file.path)
+    file.path.unlink()
+    path = directory / "worker-w1-20261122T120000Z-0.ndjson"
+    path.write_bytes(whole)
+    os.utime(path, (written_at.timestamp(), written_at.timestamp()))
+    close(directory)
+
+
+def test_hits_that_find_no_place_are_counted_and_those_that_do_are_recorded(tmp_path: Path) -> None:
+    log = DecisionLog(Options(tmp_path, "w", queue_records=100), lambda: START)
+    made = many(150)
+    for each in made:
+        log.repeated(repeated(each))
+    log.decided(made[0])
+    assert (log.state.waiting, log.state.dropped) == (100, {"full": 51})
+    log.start()
+    log.close()
+    assert [each["id"] for each in records(tmp_path)] == [each.id for each in made[:100]]
+    assert (log.state.waiting, log.state.waiting_bytes, log.state.recorded) == (0, 0, 100)
+
+
+def test_a_queue_of_hits_is_full_by_its_bytes_too(tmp_path: Path) -> None:
+    log = DecisionLog(Options(tmp_path, "w", queue_bytes=100_000), lambda: START)
+    for number in range(500):
+        log.repeated(repeated(again(number)))
+    assert 0 < log.state.waiting_bytes <= 100_000
+    assert log.state.dropped == {"full": 500 - log.state.waiting}
+
+
+def test_a_hit_with_a_long_action_waits_as_an_answer_and_is_recorded_alike(tmp_path: Path) -> None:
+    made = again(0, action="a" * (ACTION_LENGTH + 1))
+    log = DecisionLog(Options(tmp_path / "hits", "w1"), lambda: START)
+    log.repeated(repeated(made))
+    assert log.state.waiting_bytes > ACTION_LENGTH + 1_000
+    log.start()
+    log.close()
+    record(tmp_path / "answers", [made])
+    assert members(records(tmp_path / "hits")) == members(records(tmp_path / "answers"))
+    assert answer_of(repeated(made)).decision == made.decision
+
+
+def test_an_invalid_address_is_recorded_as_none_of_a_hit_too(tmp_path: Path) -> None:
+    made = replace(again(0), located=Located(None, Location(), "invalid"))
+    record_hits(tmp_path, [made])
+    (found,) = records(tmp_path)
+    assert (found["address"], found["address_status"], found["claims"]) == (None, "invalid", {})
+    assert "reserved" not in found
