@@ -12,7 +12,7 @@ COMPILE    = "$(UV)" pip compile --quiet --no-config --universal --generate-hash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run test lint cases lock clean
+.PHONY: help setup run test lint cases bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ lint: setup ## ruff, mypy and import-linter
 
 cases: setup ## run the case files
 	$(BIN)/cordon test tests/cases demo/cases
+
+bench: setup ## measure the hot path against its budget, in under 5 minutes (needs nginx and wrk)
+	$(BIN)/python -m loadtests.bench $(BENCH)
 
 lock: ## resolve requirements/*.in again; UPGRADE=--upgrade for the newest versions (needs uv)
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt

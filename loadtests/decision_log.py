@@ -1,17 +1,21 @@
 """What the decision log costs: on the hot path, in the writer, on the disk, to whoever waits, and to search.
 
-Prints figures and ratios, asserts nothing: machines are noisy. `python -m loadtests.decision_log [DIRECTORY]`.
+Prints figures and ratios, asserts nothing: machines are noisy. `python -m loadtests.decision_log [DIRECTORY]`. Hits are
+offered on one core, which the thread that decides and those that write and compress share.
 """
 
 import asyncio
 import gc
+import os
+import random
+import secrets
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from loadtests.decisions import AT, best, graph, rule_set
@@ -34,7 +38,7 @@ from rules.facts import (
 )
 from rules.geography import Jurisdiction
 from rules.profiles import Screening
-from service.decide import AccessRequest, Answer, Decider, InlineFacts, Located, Screened, SourceState, Then
+from service.decide import AccessRequest, Answer, Decider, Hit, InlineFacts, Located, Screened, SourceState, Then
 from service.decision_log.keeping import delete_account, tend
 from service.decision_log.recorder import DecisionLog
 from service.decision_log.records import Records
@@ -47,6 +51,13 @@ ACCOUNTS = 1_000
 RULES = 100
 RECORDS = 200_000
 AT_ONCE = (1, 8, 64)
+HITS = 1_000_000
+ADDRESSES = 20_000
+RATES = (20_000, 40_000, 80_000)
+"""Hits a second."""
+RATE_SECONDS = 4
+WORK = range(400)
+"""What takes about as long to add up as an answer takes to give."""
 MICRO = timedelta(microseconds=1)
 
 
@@ -114,6 +125,20 @@ class World:
         decision = evaluate(self.program, account.screening, resource.screening, asked)
         return Answer(f"{number:032x}", decision, request, located, self.sources, (account.facts, resource.facts))
 
+    def hits(self, count: int, rate: int) -> Iterator[Hit]:
+        """Decisions given again from now on, as many a second: some accounts and addresses ask far more often."""
+        begun = datetime.now(UTC)
+        draw = random.Random(1)
+        accounts = list(self.accounts.values())
+        those = [Found(Address(IPV4_MAPPED | draw.getrandbits(32)), self.location) for _ in range(ADDRESSES)]
+        decisions = [replace(self.answer(0).decision, unknown=(f"fact.{number}",)) for number in range(8)]
+        for number in range(count):
+            account = accounts[int(draw.paretovariate(0.6)) % ACCOUNTS]
+            located = those[int(draw.paretovariate(0.4)) % ADDRESSES]
+            at = begun + timedelta(seconds=number / rate)
+            decision = decisions[number * 7 % 8]
+            yield Hit(secrets.token_hex(16), at, account, self.resource, "use", located, decision, self.sources)
+
 
 def _above(owners: Mapping[EntityId, tuple[Interest, ...]], number: int) -> dict[EntityId, tuple[Interest, ...]]:
     """The three interests above one entity."""
@@ -128,6 +153,9 @@ class Silent:
     """Records nothing."""
 
     def decided(self, answer: Answer) -> None:
+        """Do nothing."""
+
+    def repeated(self, hit: Hit) -> None:
         """Do nothing."""
 
 
@@ -146,6 +174,123 @@ def measure_hot_path(world: World) -> None:
     decision = best(lambda: asyncio.run(decide())) / len(requests)
     cost = decided - nothing
     print(f"hot path: {cost * 1e6:.2f} µs, {cost / decision:.1%} of a decision in process ({decision * 1e6:.2f} µs)")
+
+
+def measure_hot_path_of_hits(world: World) -> None:
+    hits = list(world.hits(10_000, 80_000))
+    log = DecisionLog(Options(Path("unused"), "w", queue_records=10**9, queue_bytes=10**15), lambda: AT)
+
+    def offer() -> None:
+        for hit in hits:
+            log.repeated(hit)
+
+    repeated = best(offer) / len(hits)
+    nothing = best(lambda: [None for _ in hits]) / len(hits)
+    print(f"hot path: {(repeated - nothing) * 1e6:.2f} µs a hit")
+
+
+def measure_hits(world: World, directory: Path, rate: int) -> None:
+    """Offer hits by the clock to a busy thread: what the writer takes, and how long it keeps that one from deciding."""
+    hits = list(world.hits(rate * RATE_SECONDS, rate))
+    log = DecisionLog(Options(directory, "w", segment_age=timedelta(days=1)), lambda: datetime.now(UTC))
+    gc.collect()
+    gc.freeze()
+    log.start()
+    alone = _offer(log, [], 1.0, rate)
+    _offer(log, hits, RATE_SECONDS, rate)
+    said = _settled(log)  # what hits share is said once in a segment: here, before it counts
+    begun = time.clock_gettime(_clock_of(log))
+    gaps = _offer(log, hits, RATE_SECONDS, rate)
+    raw = _settled(log) - said
+    cpu = time.clock_gettime(_clock_of(log)) - begun
+    packing = time.process_time()
+    log.close()
+    packing = time.process_time() - packing
+    closed = sum(file.path.stat().st_size for file in segment_files(directory))
+    count, recorded = len(hits), log.state.recorded
+    print(f"hits:     {rate:,} a second: writer {cpu / count * 1e6:.2f} µs of CPU each, dropped {log.state.dropped}")
+    print(f"          {raw / count:.0f} bytes each, and {said:,} with what is said once")
+    print(f"          closing {packing / recorded * 1e6:.2f} µs each; {closed / recorded:.0f} bytes each in all")
+    print(f"          the deciding thread waits {_spread(gaps)}; without hits {_spread(alone)}")
+
+
+def _offer(log: DecisionLog, hits: Sequence[Hit], seconds: float, rate: int) -> list[float]:
+    """Offer each when it is due; how long the thread was kept from going on, each time round."""
+    gaps: list[float] = []
+    number = 0
+    with open(os.devnull, "wb", buffering=0) as nothing:
+        begun = last = time.perf_counter()
+        while last - begun < seconds:
+            for hit in hits[number : int((last - begun) * rate)]:
+                log.repeated(_made_now(hit))
+                number += 1
+            sum(WORK)
+            nothing.write(b"x")  # lets other threads on, as an answer does
+            now = time.perf_counter()
+            gaps.append(now - last)
+            last = now
+    for hit in hits[number:]:
+        log.repeated(_made_now(hit))
+    return gaps
+
+
+def _made_now(hit: Hit) -> Hit:
+    """The same, of objects that were made a moment ago, and are as near to the processor as those of a request."""
+    return Hit(hit.id[:16] + hit.id[16:], hit.at + timedelta(0), *hit[2:])
+
+
+def _settled(log: DecisionLog) -> int:
+    """Bytes written once nothing waits."""
+    while log.state.waiting or log.state.recorded == 0:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    return log.state.written_bytes
+
+
+def _clock_of(log: DecisionLog) -> int:
+    """The CPU time of the thread that writes."""
+    ident = log._writer._thread.ident
+    assert ident is not None
+    return time.pthread_getcpuclockid(ident)
+
+
+def _spread(gaps: Sequence[float]) -> str:
+    """Of the time, not of the times: how long is a wait that a request may run into."""
+    ordered = sorted(gaps)
+    total, passed, found = sum(ordered), 0.0, {}
+    for gap in ordered:
+        passed += gap
+        for share in (0.5, 0.99, 0.999):
+            if passed >= share * total and share not in found:
+                found[share] = gap
+    shown = ", ".join(f"{share:.1%} {gap * 1e6:,.0f} µs" for share, gap in found.items())
+    return f"{shown}, at most {ordered[-1] * 1e6:,.0f} µs"
+
+
+def measure_search_of_hits(world: World, directory: Path) -> None:
+    """Over as many hits as a busy worker has in some seconds, closed."""
+    log = DecisionLog(Options(directory, "w", segment_age=timedelta(days=1)), lambda: datetime.now(UTC))
+    log.start()
+    last = None
+    for number, hit in enumerate(world.hits(HITS, 80_000)):
+        while number % 1_000 == 0 and log.state.waiting > 50_000:
+            time.sleep(0.001)
+        log.repeated(hit)
+        last = hit
+    log.close()
+    assert last is not None
+    tend(directory, AT, None)
+    search = DecisionSearch(directory)
+    search.search(Filter(id="none", until=AT), 1)
+    id = last.id
+    timed("find one by its id", lambda: search.find(id), HITS)
+    timed("the latest 50", lambda: search.search(Filter(), 50), HITS)
+    timed("50 of one account", lambda: search.search(Filter(account="acct-77"), 50), HITS)
+    timed("50 of a rare account", lambda: search.search(Filter(account="acct-777"), 50), HITS)
+    late = Filter(since=last.at - timedelta(seconds=1.25))
+    timed("50 of a tenth of the time", lambda: search.search(late, 50), HITS)
+    timed("export one account", lambda: list(search.export(Filter(account="acct-77"))), HITS)
+    timed("delete one account", lambda: delete_account(directory, "acct-77"), HITS)
 
 
 def measure_writer(world: World) -> None:
@@ -215,11 +360,11 @@ def measure_search(directory: Path) -> None:
     timed("delete one account", lambda: delete_account(directory, "acct-7"))
 
 
-def timed(name: str, work: object) -> None:
-    assert callable(work)
-    begun = time.perf_counter()
+def timed(name: str, work: Callable[[], object], count: int = RECORDS) -> None:
+    begun, cpu = time.perf_counter(), time.process_time()
     work()
-    print(f"search:   {name:<28} {time.perf_counter() - begun:6.2f} s of {RECORDS:,} records")
+    wall, cpu = time.perf_counter() - begun, time.process_time() - cpu
+    print(f"search:   {name:<28} {wall:6.2f} s ({cpu:.2f} s of CPU) of {count:,} records")
 
 
 def _high(seconds: Sequence[float]) -> float:
@@ -229,8 +374,15 @@ def _high(seconds: Sequence[float]) -> float:
 def main() -> None:
     world = World()
     measure_hot_path(world)
+    measure_hot_path_of_hits(world)
     measure_writer(world)
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as directory:
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {max(cores)})
+        for rate in RATES:
+            measure_hits(world, Path(directory) / f"hits-{rate}", rate)
+        os.sched_setaffinity(0, cores)
+        measure_search_of_hits(world, Path(directory) / "hits")
         measure_recording(world, Path(directory) / "many")
         measure_required(world, Path(directory) / "required")
         measure_search(Path(directory) / "many")
