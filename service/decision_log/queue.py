@@ -135,14 +135,6 @@ class Queue:
         """About what everything in the queue takes."""
         return self._put_bytes - self._taken_bytes + len(self._hits) * HIT_BYTES
 
-    @property
-    def waiting_answers(self) -> int:
-        return len(self._items)
-
-    @property
-    def waiting_hits(self) -> int:
-        return len(self._hits)
-
     def __len__(self) -> int:
         return len(self._items) + len(self._hits)
 

@@ -3,8 +3,8 @@
 A batch is written whole or not at all, and tried again until it is; meanwhile the queue fills, and what finds no place
 in it is counted. Whoever waits for a record is told at once.
 
-The thread shares its core with the one that decides, and the interpreter: it works in short slices, the more often the
-more there is, rather than long and seldom, and lets the other on after each.
+The thread shares its core with the one that decides, and the interpreter: it works in short slices, more often where
+there is much, and lets the other on after each.
 """
 
 import errno
@@ -33,12 +33,12 @@ AGE_SECONDS = 60.0
 ANSWERS_AT_ONCE = 8
 """Answers made into lines before the deciding thread is let on, at least, and one part in `ANSWERS_SHARE` of many."""
 ANSWERS_SHARE = 32
-HITS_AT_ONCE = 1_024
-"""The same for hits: about half a millisecond."""
+HITS_AT_ONCE = 512
+"""The same for hits: some tenths of a millisecond."""
 FEW_HITS = 64
-"""More than so many at once, and hits are written `OFTEN` times as often: what is fresh is still near to the processor,
-and costs half of what it does later."""
-OFTEN = 4
+"""Where more than so many come at once, hits are written `OFTEN` times as often, a slice at a time: shorter slices keep
+nobody waiting, but to wake up costs as much as to write a hundred."""
+OFTEN = 2
 
 let_on = partial(time.sleep, 0)
 """Lets the deciding thread on, which would else wait for its turn for milliseconds."""
