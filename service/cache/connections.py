@@ -4,6 +4,7 @@ Every wait is short and nothing is tried again, whatever the URL says: redis-py 
 RESP 2 and no `CLIENT SETINFO`: each would cost a round trip at every connection.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -105,7 +106,7 @@ def connections_to(url: str) -> Connections:
     Raises:
         NotARedis: nothing.
     """
-    split = urlsplit(url)
+    split = _split(url)
     try:
         match split.scheme:
             case "redis" | "rediss" | "unix":
@@ -187,3 +188,11 @@ def _single(options: Options) -> Redis:
 def _master(sentinel: Sentinel, service: str, options: Options) -> Redis:
     master: Redis = sentinel.master_for(service, **options)
     return master
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL that may name several hosts, which newer versions of `urlsplit` refuse after a bracket."""
+    scheme, mark, rest = url.partition("://")
+    hosts = re.match(r"[^/?#]*", rest)
+    assert hosts is not None
+    return urlsplit(f"{scheme}{mark}host{rest[hosts.end() :]}")._replace(netloc=hosts[0] if mark else "")
