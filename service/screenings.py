@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from rules.compile import Program
 from rules.evaluate import screen, screen_resource
@@ -94,6 +94,8 @@ class Screenings:
         self._unknown: Memo[str, Entry[AccountFacts]] = Memo(self._bounds.strangers)
         """Of accounts as they are screened while facts are stale: nothing but the id counts."""
         self._misses = 0
+        self.derived: Any = None
+        """What another has worked out from them, and keeps here, so that it goes with them."""
         self._find_account, self._find_stranger = self._accounts.registered.find, self._accounts.strangers.find
         self._find_resource, self._find_nameless = self._resources.registered.find, self._resources.strangers.find
 

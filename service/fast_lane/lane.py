@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
+from rules.compile import Program
 from rules.evaluate import evaluate
-from rules.facts import AccountFacts, Address, Request, ResourceFacts
-from service.decide import AccessRequest, Answer, Hit, Located, Locations, Recorder, Screened
+from rules.facts import Address, Request
+from service.decide import AccessRequest, Answer, Hit, Located, Locations, Recorder
 from service.fast_lane.heads import Head
 from service.fast_lane.places import Places
 from service.fast_lane.questions import read_question
@@ -21,6 +22,7 @@ from service.fast_lane.ready import BEGINNING, DefaultHeaders, Frame, Ready, win
 from service.gateways.authzen import Callers
 from service.memo import MOST_VISITS, Bound, Memo
 from service.programs import Snapshot
+from service.screenings import Pair
 
 ANSWERS_BYTES = 32 * 1024 * 1024
 """What the answers that are ready may take."""
@@ -56,11 +58,30 @@ class Known(NamedTuple):
     body_bytes: int
     ending: bytes
     """Of the answer's head, as far as the request that was read says."""
+    recurs: bool
+    """More requests may begin with the same bytes."""
     generation: object
     """Of the keys: with another one, the head must be read again."""
     key_id: str | None
     until: datetime | None
     """When the key expires; None if never."""
+
+
+class Derived:
+    """What is worked out under one program; it is kept with the screenings, and goes with them."""
+
+    __slots__ = ("actions", "answers", "edges", "find_answer", "find_place", "frame", "places", "window")
+
+    def __init__(self, program: Program) -> None:
+        self.actions = program.actions
+        self.edges = program.address_edges
+        self.places = Places(program)
+        self.find_place = self.places.find
+        self.answers: Memo[Position, Ready] = Memo(Bound(ANSWERS_BYTES))
+        self.find_answer = self.answers.find
+        self.frame = Frame((), (), BEGINNING)
+        self.window = (BEGINNING, BEGINNING)
+        """From when until when the answers are right."""
 
 
 class FastLane:
@@ -73,14 +94,6 @@ class FastLane:
         self._repeated = suppliers.recorder.repeated
         self._clock = suppliers.clock
         self._new_id = suppliers.new_id
-        self._snapshot: Snapshot | None = None
-        self._window: tuple[datetime, datetime] | None = None
-        self._places: Places
-        self._edges: tuple[Address, ...] = ()
-        self._actions: frozenset[str] = frozenset()
-        self._frame = Frame((), (), BEGINNING)
-        self._answers: Memo[Position, Ready] = Memo(Bound(ANSWERS_BYTES))
-        self._find = self._answers.find
         self.heads: Memo[bytes, Known] = Memo(Bound(HEADS_BYTES))
         """By all bytes before the body."""
         self.answered = 0
@@ -91,7 +104,7 @@ class FastLane:
         admission = self._callers.admission(head.authorization, head.api_key)
         if admission is None:
             return None
-        return Known(head.body_bytes, head.ending, admission.generation, admission.key_id, admission.until)
+        return Known(head.body_bytes, head.ending, head.recurs, admission.generation, admission.key_id, admission.until)
 
     def answer(self, known: Known, ending: bytes, body: bytes, headers: DefaultHeaders) -> bytes | None:
         """HOT PATH: the whole answer; None if the ordinary way must give it.
@@ -103,23 +116,27 @@ class FastLane:
             return None
         if known.until is not None and known.until <= at:
             return None
-        snapshot, frame = self._programs.newest, self._frame
+        snapshot = self._programs.newest
         if snapshot is None:
             return None
-        if snapshot is not self._snapshot or headers is not frame.headers or not frame.since <= at < frame.until:
-            frame = self._framed(snapshot, headers, at)
+        derived: Derived = snapshot.screenings.derived or self._derived(snapshot)
+        frame = derived.frame
+        if snapshot.sources is not frame.sources or headers is not frame.headers or not frame.since <= at < frame.until:
+            frame = self._framed(derived, snapshot, headers, at)
         screened = snapshot.screenings.ready(question.subject.id, question.resource.id, at)
         if screened is None:
             return None
         account, resource = screened
         located, action = self._locate(question.context.ip), question.action.name
-        place = self._places.find(id(located.location))
-        number = place[1] if place is not None else self._places.number(located.location)
-        stretch = self._stretch(located) if self._edges else 0
-        named = action if action in self._actions else ""  # actions that no rule names are all alike
-        cell = self._find((account.face, resource.face, number, stretch, named))
+        place = derived.find_place(id(located.location))
+        number = place[1] if place is not None else derived.places.number(located.location)
+        stretch = _stretch(derived.edges, located) if derived.edges else 0
+        named = action if action in derived.actions else ""  # actions that no rule names are all alike
+        position = (account.face, resource.face, number, stretch, named)
+        cell = derived.find_answer(position)
         if cell is None:
-            ready = self._made((account.face, resource.face, number, stretch, named), screened, located, at)
+            ready = self._made(snapshot, position, Request(at, located.location, located.address, named), screened)
+            derived.answers.put(position, ready, ready.size_bytes)
         else:
             ready = cell.value
             if cell.visits < MOST_VISITS:
@@ -133,38 +150,31 @@ class FastLane:
         self.answered += 1
         return b"".join((ready.head, ending, ready.beginning, decision_id.encode(), ready.rest))
 
-    def _stretch(self, located: Located) -> int:
-        """The stretch of addresses, between those that rules name, that an address lies in."""
-        return -1 if located.address is None else bisect_right(self._edges, located.address)
+    def _derived(self, snapshot: Snapshot) -> Derived:
+        derived = snapshot.screenings.derived = Derived(snapshot.program)
+        return derived
 
-    def _framed(self, snapshot: Snapshot, headers: DefaultHeaders, at: datetime) -> Frame:
-        """Take up what the answers of now share; those that are ready under other rules are forgotten."""
-        program, window = snapshot.program, window_of(snapshot.program.boundaries, at)
-        if self._snapshot is None or snapshot.screenings is not self._snapshot.screenings:
-            self._places = Places(program)
-            self._edges, self._actions = program.address_edges, program.actions
-            self._answers.clear()
-        elif window != self._window:
-            self._answers.clear()
-        self._snapshot, self._window = snapshot, window
-        self._frame = Frame(headers, snapshot.sources, at)
-        self._frame.until = min(self._frame.until, window[1])
-        return self._frame
+    def _framed(self, derived: Derived, snapshot: Snapshot, headers: DefaultHeaders, at: datetime) -> Frame:
+        """What the answers of now share; those that are ready for another time are forgotten."""
+        window = window_of(snapshot.program.boundaries, at)
+        if window != derived.window:
+            derived.answers.clear()
+        derived.window = window
+        frame = derived.frame = Frame(headers, snapshot.sources, at)
+        frame.until = min(frame.until, window[1])
+        return frame
 
-    def _made(
-        self,
-        position: Position,
-        screened: tuple[Screened[AccountFacts], Screened[ResourceFacts]],
-        located: Located,
-        at: datetime,
-    ) -> Ready:
-        """The answer to whoever is in this position, ready from now on."""
-        snapshot, (account, resource) = self._snapshot, screened
-        assert snapshot is not None
-        moment = Request(at, located.location, located.address, position[-1])
+    def _made(self, snapshot: Snapshot, position: Position, moment: Request, screened: Pair) -> Ready:
+        """The answer to whoever is in this position."""
+        account, resource = screened
         decision = evaluate(snapshot.program, account.screening, resource.screening, moment)
-        request = AccessRequest(account.facts.account.id, resource.facts.resource.id, at, action=position[-1])
+        ids = (account.facts.account.id, resource.facts.resource.id)
+        request = AccessRequest(*ids, moment.at, action=position[-1])
+        located = self._locate(None)  # of the answer's parts, only a trace would name it
         facts = (account.facts, resource.facts)
-        ready = Ready(Answer(self._new_id(), decision, request, located, snapshot.sources, facts))
-        self._answers.put(position, ready, ready.size_bytes)
-        return ready
+        return Ready(Answer(self._new_id(), decision, request, located, snapshot.sources, facts))
+
+
+def _stretch(edges: tuple[Address, ...], located: Located) -> int:
+    """The stretch of addresses, between those that rules name, that an address lies in."""
+    return -1 if located.address is None else bisect_right(edges, located.address)

@@ -21,7 +21,7 @@ from service.fast_lane.lane import FastLane, Known
 from service.gateways.authzen import EVALUATION_PATH
 
 END_OF_HEAD: Final = b"\r\n\r\n"
-URL: Final = EVALUATION_PATH.encode()
+REQUEST_LINE: Final = b"POST %b HTTP/1.1\r\n" % EVALUATION_PATH.encode()
 HEAD_FIXED_BYTES: Final = 600
 """About what a known head takes, its bytes apart."""
 
@@ -45,7 +45,9 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._is_between_messages = True
         """The parser has seen the end of every message that it has seen the beginning of."""
         self._alone = b""
-        """What is being parsed, if it began between messages while nothing else was under way; else nothing."""
+        """What is being parsed, if only one message of it has begun and nothing else is under way; else nothing."""
+        self._has_begun = False
+        """What is being parsed has shown the beginning of a message."""
         self._held: Known | None = None
         """The head of the request that is being parsed, while uvicorn does not know of it."""
         self._held_body = b""
@@ -63,9 +65,12 @@ class FastLaneProtocol(HttpToolsProtocol):
                 known = self.lane.heads.get(head)
             if known is not None and len(data) == end + known.body_bytes and self._answer(known, ending, data[end:]):
                 return
-            self._alone = data
+            self._alone, self._has_begun = data, False
         super().data_received(data)
         self._alone = b""
+        if self._held is not None:  # the parser saw another end of it than was reckoned
+            body, self._held, self._held_body = self._held_body, None, b""
+            self._release(body)
 
     def _answer(self, known: Known, ending: bytes, body: bytes) -> bool:
         """HOT PATH: answer, if the lane can."""
@@ -86,11 +91,14 @@ class FastLaneProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Note that the parser is within a message."""
         self._is_between_messages = False
+        if self._has_begun:
+            self._alone = b""
+        self._has_begun = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Hold a request back that the lane may answer; let uvicorn begin with any other."""
-        self._held = self._known() if self._alone and self.url == URL else None
+        self._held = self._known() if self._alone.startswith(REQUEST_LINE) else None
         if self._held is None:
             super().on_headers_complete()
 
@@ -107,11 +115,18 @@ class FastLaneProtocol(HttpToolsProtocol):
         held, body = self._held, self._held_body
         self._held, self._held_body = None, b""
         if held is not None:
-            if self._answer(held, held.ending, body):
-                return
-            super().on_headers_complete()
-            super().on_body(body)
+            end = self._alone.find(END_OF_HEAD) + _END_BYTES
+            if self._alone[end:] == body:  # what was received is this head and this body, and nothing else
+                self._remember(self._alone[:end], held)
+                if self._answer(held, held.ending, body):
+                    return
+            self._release(body)
         super().on_message_complete()
+
+    def _release(self, body: bytes) -> None:
+        """Give a request to uvicorn that was held back."""
+        super().on_headers_complete()
+        super().on_body(body)
 
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that has been idle for as long as uvicorn waits; the lane's answers set no timers."""
@@ -127,23 +142,17 @@ class FastLaneProtocol(HttpToolsProtocol):
     def _known(self) -> Known | None:
         """The head that was just parsed, if it is plain, and its body ends with what was received."""
         parser = self.parser
-        if parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
-            return None
         if not parser.should_keep_alive() or parser.should_upgrade() or self.limit_concurrency is not None:
             return None
         head, data = read_head(self.headers), self._alone
-        end = data.find(END_OF_HEAD) + _END_BYTES
-        if head is None or len(data) != end + head.body_bytes:
+        if head is None or len(data) != data.find(END_OF_HEAD) + _END_BYTES + head.body_bytes:
             return None
-        known = self.lane.admit(head)
-        if known is not None and head.recurs and end <= HEAD_LIMIT_BYTES:
-            self._remember(data[:end], known)
-        return known
+        return self.lane.admit(head)
 
     def _remember(self, head: bytes, known: Known) -> None:
         """Know the head again, with whatever id, if the id is in a line that can be taken out."""
         rest, ending = without_id(head)
-        if ending == known.ending:
+        if known.recurs and ending == known.ending and len(head) <= HEAD_LIMIT_BYTES:
             self.lane.heads.put(rest, known, HEAD_FIXED_BYTES + 2 * len(rest))
 
 

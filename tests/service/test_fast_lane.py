@@ -1,8 +1,10 @@
 """The fast lane gives the bytes that the ordinary way gives, whatever is sent, and counts and records the same."""
 
 import asyncio
+import gc
 import json
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -350,6 +352,54 @@ def test_a_request_within_the_header_of_another_is_none(pair: Pair) -> None:
     pair.both([b"GET /livez HTTP/1.1\r\nHost: c\r\nX-Some: ", ask])
     pair.both([plain_request(ask, JSON, line=b"POST /nowhere HTTP/1.1")[: -len(ask)], ask])
     assert pair.answered == before
+
+
+def cut_to_fit(first: bytes, body: bytes, *headers: bytes) -> list[bytes]:
+    """Two requests in two pieces: the first piece is as long as the first head, and the second's body."""
+    size = 900
+    second = plain_request(body + b" " * (size - len(body)), JSON, *headers)
+    end = first.find(b"\r\n\r\n") + 4
+    return [(first + second)[: end + size], (first + second)[end + size :]]
+
+
+def test_lengths_that_fit_by_chance_change_no_order(pair: Pair) -> None:
+    pair.clock.now = NOW
+    allowed, denied = PLAIN, plain_question("acct-half", "tool", "use", "8.8.8.8")
+    pair.both([plain_request(allowed, JSON), plain_request(denied, JSON)])
+    for first in (plain_request(denied, JSON), b"GET /readyz HTTP/1.1\r\nHost: c\r\n\r\n"):
+        pieces = cut_to_fit(first, allowed)
+        pair.both(pieces)
+        pair.both([b"".join(pieces)])
+    received = pair.both(cut_to_fit(plain_request(denied, JSON), allowed)).received
+    assert received.index(b'"effect":"deny"') < received.index(b'"effect":"challenge"')
+
+
+def test_no_head_is_known_but_that_of_a_plain_question(pair: Pair) -> None:
+    pair.clock.now = NOW
+    line_ends = b"\r\n\r\n"
+    padded = PLAIN + b" " * (900 - len(PLAIN))
+    whole = plain_request(padded, JSON)
+    pair.both([line_ends + whole[:900], whole[900:]])
+    pair.both([line_ends + whole])
+    pair.both(cut_to_fit(b"GET /healthz HTTP/1.1\r\nHost: c\r\n\r\n", PLAIN))
+    for poisoned in (line_ends, b"GET /healthz HTTP/1.1\r\nHost: c\r\n\r\n"):
+        before = pair.answered
+        pair.both([poisoned + padded])
+        assert pair.answered == before
+
+
+def test_what_a_publication_replaces_is_let_go_though_nobody_asks(
+    tmp_path: Path, loop: asyncio.AbstractEventLoop
+) -> None:
+    directory = write_world(tmp_path)
+    made = service(directory, Clock(), fast=True)
+    ask = plain_request(PLAIN, JSON)
+    Connections(made, loop).exchange([ask, ask])
+    replaced = weakref.ref(made.programs.current.screenings)
+    write_world(directory, {"policy.yaml": BARE.format(default="deny")})
+    made.programs.load()
+    gc.collect()
+    assert replaced() is None
 
 
 def test_a_request_waits_for_the_answer_to_the_one_before(pair: Pair) -> None:
