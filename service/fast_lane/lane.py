@@ -111,13 +111,10 @@ class FastLane:
 
         `ending`: of the answer's head. `headers`: those that the server puts before every answer's own.
         """
-        question, at = read_question(body), self._clock()
-        if question is None or known.generation is not self._callers.generation:
+        question, at, snapshot = read_question(body), self._clock(), self._programs.newest
+        if question is None or snapshot is None or known.generation is not self._callers.generation:
             return None
         if known.until is not None and known.until <= at:
-            return None
-        snapshot = self._programs.newest
-        if snapshot is None:
             return None
         derived: Derived = snapshot.screenings.derived or self._derived(snapshot)
         frame = derived.frame
@@ -136,7 +133,6 @@ class FastLane:
         cell = derived.find_answer(position)
         if cell is None:
             ready = self._made(snapshot, position, Request(at, located.location, located.address, named), screened)
-            derived.answers.put(position, ready, ready.size_bytes)
         else:
             ready = cell.value
             if cell.visits < MOST_VISITS:
@@ -165,14 +161,16 @@ class FastLane:
         return frame
 
     def _made(self, snapshot: Snapshot, position: Position, moment: Request, screened: Pair) -> Ready:
-        """The answer to whoever is in this position."""
+        """The answer to whoever is in this position, ready from now on."""
         account, resource = screened
         decision = evaluate(snapshot.program, account.screening, resource.screening, moment)
         ids = (account.facts.account.id, resource.facts.resource.id)
         request = AccessRequest(*ids, moment.at, action=position[-1])
         located = self._locate(None)  # of the answer's parts, only a trace would name it
         facts = (account.facts, resource.facts)
-        return Ready(Answer(self._new_id(), decision, request, located, snapshot.sources, facts))
+        ready = Ready(Answer(self._new_id(), decision, request, located, snapshot.sources, facts))
+        snapshot.screenings.derived.answers.put(position, ready, ready.size_bytes)
+        return ready
 
 
 def _stretch(edges: tuple[Address, ...], located: Located) -> int:
