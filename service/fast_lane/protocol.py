@@ -5,7 +5,8 @@ control and shutdown stay uvicorn's. A request is looked at only when nothing el
 that answers keep the order of the requests, and only if all of it is there.
 
 Two ways in: a head that was seen before (the same bytes between two messages, the request's own id apart) is not parsed
-again; any other is parsed by uvicorn's parser first.
+again; any other is parsed by uvicorn's parser first. Answers are sent once all that arrived in this turn of the event
+loop is decided: a client that sleeps is woken by the first of them, and awake for the others.
 """
 
 from asyncio import AbstractEventLoop
@@ -66,6 +67,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             if known is not None and len(data) == end + known.body_bytes and self._answer(known, ending, data[end:]):
                 return
             self._alone, self._has_begun = data, False
+        self.lane.send()  # what uvicorn writes comes after it
         super().data_received(data)
         self._alone = b""
         if self._held is not None:  # the parser saw another end of it than was reckoned
@@ -81,7 +83,10 @@ class FastLaneProtocol(HttpToolsProtocol):
             return False
         if answer is None:
             return False
-        self.transport.write(answer)
+        answers = self.lane.answers
+        if not answers:
+            self.loop.call_soon(self.lane.send)
+        answers.append((self.transport, answer))
         self.server_state.total_requests += 1
         self._answered_at = self.loop.time()
         if self.timeout_keep_alive_task is None:
@@ -135,6 +140,11 @@ class FastLaneProtocol(HttpToolsProtocol):
             self._close_in(seconds)
         else:
             super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        """Send what is ready, and then close as uvicorn does."""
+        self.lane.send()
+        super().shutdown()
 
     def _close_in(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
