@@ -41,10 +41,6 @@ class Sample:
     server_cpu_us: float | None = None
     """CPU time that the server spent on one request; None: not measured."""
 
-    @property
-    def is_clean(self) -> bool:
-        return self.errors == 0 and self.non_2xx == 0
-
 
 def requests_per_second(
     url: str,

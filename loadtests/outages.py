@@ -7,16 +7,13 @@ says how many answers there were, how many were wrong or errors, how many said `
 
 import os
 import random
-import re
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -24,32 +21,12 @@ from typing import Annotated
 import httpx
 import typer
 
-from rules.facts import Account, AccountId, Entity, EntityId, Interest
-from rules.geography import Jurisdiction
-from rules.shares import Bounds, Share
-from service.clocks import utc_now
-from service.storage.database import open_database
-from service.storage.fact_rows import ACCOUNTS, ENTITIES, INTERESTS, RecordedEntity, RecordedInterest
-from service.storage.facts import put_all
-from service.storage.migrate import upgrade
-from service.storage.rulesets import publish_imported
+from loadtests.owned_companies import fill, process
 from tests.valkey_server import ValkeyServer
 
 SEED = 20_261_122
 NUMBER = 20_000
-"""Accounts; the owner of every other one sits where the rule denies."""
-POLICY = """
-language: 1
-ruleset: outages
-default: allow
-if_unknown: challenge
-rules:
-  - id: afar
-    effect: deny
-    when: {owned: {by: {seat_in: [CN]}, share: ">= 50%"}}
-    reason: afar
-"""
-HALF = Share(500_000)
+"""Accounts."""
 
 
 @dataclass(slots=True)
@@ -125,50 +102,6 @@ def outcome_of(client: httpx.Client, worker: str, account: int) -> str:
     return "right" if context["effect"] == ("deny" if account % 2 else "allow") else f"WRONG ({context['effect']})"
 
 
-@contextmanager
-def process(options: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A worker on any free port: its address, and itself."""
-    command = [str(Path(sys.executable).with_name("cordon")), "serve", "--port", "0", *options]
-    environment = {**os.environ, "CORDON_KEYS": "none"}
-    worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    assert worker.stdout is not None
-    found = re.search(r"http://\S+", worker.stdout.readline())
-    assert found
-    try:
-        yield found[0], worker
-    finally:
-        worker.kill()
-        worker.wait()
-
-
-def fill(url: str) -> None:
-    """The accounts, the companies behind them, and two owners."""
-    database = open_database(url, utc_now)
-    upgrade(database)
-    seats = {"far": "CN", "near": "DE"}
-    with database.writing() as writing:
-        put_all(writing, ENTITIES, (RecordedEntity(_seated(id, code)) for id, code in seats.items()))
-        put_all(writing, ENTITIES, (RecordedEntity(_seated(f"company-{n}", "FR")) for n in range(NUMBER)))
-        put_all(writing, INTERESTS, map(_interest, range(NUMBER)))
-        put_all(writing, ACCOUNTS, map(_account, range(NUMBER)))
-        publish_imported(writing, "outages", POLICY, "yaml", "cli:measure")
-    database.close()
-
-
-def _seated(id: str, code: str) -> Entity:
-    seat = frozenset({Jurisdiction(code)})
-    return Entity(EntityId(id), seats={"headquarters": seat, "incorporation": seat})
-
-
-def _interest(number: int) -> RecordedInterest:
-    owner = EntityId("far" if number % 2 else "near")
-    return RecordedInterest(f"i{number}", Interest(owner, EntityId(f"company-{number}"), Bounds(HALF, HALF)))
-
-
-def _account(number: int) -> Account:
-    return Account(AccountId(f"account-{number}"), entity=EntityId(f"company-{number}"))
-
-
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What the phases are played on."""
@@ -224,7 +157,7 @@ def main(
     outage: Annotated[float, typer.Option(help="Seconds that the database is stopped.")] = 30,
 ) -> None:
     """Print what callers see while Redis and PostgreSQL fail."""
-    fill(postgresql)
+    fill(postgresql, NUMBER)
     with ExitStack() as stack:
         redis = ValkeyServer(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "valkey")
         redis.start()

@@ -30,8 +30,6 @@ CONNECTIONS = 97
 """PostgreSQL's `max_connections`, 100 unless set, less those kept for its superuser."""
 REGISTERED = 0.75
 """The part of the memo that is for registered accounts: `shelf.Limits.of`."""
-GIVEN_UP_SECONDS = 1.0
-"""`misses.FACTS_SECONDS`: who waits longer for facts decides without them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from loadtests.scale_traffic import zipf
-from service.memo import CELL_BYTES, GHOST_BYTES, Bound, Memo
+from service.memo import CELL_BYTES, Bound, Memo
 
 SEED = 20_261_122
 WINDOW = 50_000
@@ -61,8 +61,3 @@ def _drawn(accounts: int, exponent: float, requests: int) -> Iterator[list[int]]
     ranks = range(accounts)
     for _ in range(max(3, requests // WINDOW)):
         yield chance.choices(ranks, cum_weights=weights, k=WINDOW)
-
-
-def overhead_bytes() -> int:
-    """What the memo takes for an entry beside its key and value, a remembered key included."""
-    return CELL_BYTES + GHOST_BYTES

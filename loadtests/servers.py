@@ -78,10 +78,6 @@ class Running:
         """CPU time that all its processes have spent."""
         return sum(cpu_seconds(pid) for pid in self.processes())
 
-    def resident_mib(self) -> float:
-        """Memory that its processes hold, pages that they share counted in each."""
-        return sum(_resident_pages(pid) for pid in self.processes()) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
 
 @contextmanager
 def running(server: Server) -> Iterator[Running]:
@@ -203,13 +199,6 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
-
-
-def _resident_pages(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return 0
 
 
 @contextmanager

@@ -7,48 +7,26 @@ its own asks by the clock. Prints a table, and writes JSON for the report; asser
 """
 
 import json
-import os
-import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, TypeAlias
+from urllib.parse import urlsplit
 
 import typer
 
+from loadtests.owned_companies import fill, process
+from loadtests.servers import cpu_seconds
 from loadtests.storm_asking import Plan, Seen, asked
-from rules.facts import Account, AccountId, Entity, EntityId, Interest
-from rules.geography import Jurisdiction
-from rules.shares import Bounds, Share
-from service.clocks import utc_now
-from service.storage.database import open_database
-from service.storage.fact_rows import ACCOUNTS, ENTITIES, INTERESTS, RecordedEntity, RecordedInterest
-from service.storage.facts import put_all
-from service.storage.migrate import upgrade
-from service.storage.rulesets import publish_imported
 from tests.valkey_server import ValkeyServer
 
 ACCOUNTS_AT_LEAST = 20_000
 HIT_ACCOUNTS = 1_000
 SHARES = (0.1, 0.5)
-POLICY = """
-language: 1
-ruleset: storm
-default: allow
-if_unknown: challenge
-rules:
-  - id: afar
-    effect: deny
-    when: {owned: {by: {seat_in: [CN]}, share: ">= 50%"}}
-    reason: afar
-"""
-HALF = Share(500_000)
 
 Missing: TypeAlias = Literal["nothing", "made-up", "not memorised"]
 """What the misses of a phase ask about."""
@@ -94,56 +72,6 @@ class Names:
             return [f"account-{number}" for number in range(self.registered - count, self.registered)]
         self.made_up += count
         return [f"nobody-{number}" for number in range(self.made_up - count, self.made_up)]
-
-
-def fill(url: str, accounts: int) -> None:
-    """So many accounts, each of a company of its own, half of which is owned from afar or from near."""
-    database = open_database(url, utc_now)
-    upgrade(database)
-    seats = {"far": "CN", "near": "DE"}
-    with database.writing() as writing:
-        put_all(writing, ENTITIES, (RecordedEntity(_seated(id, code)) for id, code in seats.items()))
-        put_all(writing, ENTITIES, (RecordedEntity(_seated(f"company-{number}", "FR")) for number in range(accounts)))
-        put_all(writing, INTERESTS, map(_interest, range(accounts)))
-        put_all(writing, ACCOUNTS, map(_account, range(accounts)))
-        publish_imported(writing, "storm", POLICY, "yaml", "cli:measure")
-    database.close()
-
-
-def _seated(id: str, code: str) -> Entity:
-    seat = frozenset({Jurisdiction(code)})
-    return Entity(EntityId(id), seats={"headquarters": seat, "incorporation": seat})
-
-
-def _interest(number: int) -> RecordedInterest:
-    owner = EntityId("far" if number % 2 else "near")
-    return RecordedInterest(f"i{number}", Interest(owner, EntityId(f"company-{number}"), Bounds(HALF, HALF)))
-
-
-def _account(number: int) -> Account:
-    return Account(AccountId(f"account-{number}"), entity=EntityId(f"company-{number}"))
-
-
-@contextmanager
-def process(options: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """A worker on any free port: the port, and the id of the process."""
-    command = [str(Path(sys.executable).with_name("cordon")), "serve", "--port", "0", *options]
-    environment = {**os.environ, "CORDON_KEYS": "none"}
-    worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    assert worker.stdout is not None
-    found = re.search(r"http://\S+:(\d+)", worker.stdout.readline())
-    assert found
-    try:
-        yield int(found[1]), worker.pid
-    finally:
-        worker.kill()
-        worker.wait()
-
-
-def cpu_seconds(id: int) -> float:
-    """What a process has used of a processor."""
-    fields = Path(f"/proc/{id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +163,9 @@ def main(
             server.start()
             stack.callback(server.stop)
             options += ["--redis", server.url]
-        port, id = stack.enter_context(process(options))
+        address, worker = stack.enter_context(process(options))
         own = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
-        measured = measure(Stage(port, id, server, own, seconds), planned)
+        measured = measure(Stage(urlsplit(address).port or 80, worker.pid, server, own, seconds), planned)
     if json_file is not None:
         found = {"phases": [each.as_json() for each in measured]}
         json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -54,8 +54,6 @@ class Mix:
 CACHED: Final = Mix()
 """Everything has been asked before, once the traffic has gone round."""
 FIRST_SEEN: Final = Mix(allow=0, deny=0, challenge=0, unknown=0, cold_address=1)
-STORM: Final = Mix(allow=0.5, deny=0, challenge=0, unknown=0, cold_account=0.5)
-"""Half of it about accounts that nobody has ever heard of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from service.misses import FACTS_SECONDS, LATE, Key, Misses
 from service.screenings import Kind, Known, Unreachable
 from service.storage.database import Database
 from service.storage.dossiers import read_accounts, read_resources, read_with_entity
+from service.strangers import is_nameless
 
 GIVEN_LIMIT = 64
 """So many facts with an entity that the caller gave are waited for at once."""
@@ -155,9 +156,8 @@ class RecordedDossiers:
         subject = dossier.subject
         if not isinstance(subject, Resource):
             return
-        is_recorded = bool(subject.tags) or subject.provider is not None
         kept, other = self._resources, self._unrecorded
-        if not is_recorded:
+        if is_nameless(subject):
             kept, other = other, kept
         other.pop(subject.id, None)
         if len(kept) >= REMEMBERED_RESOURCES and subject.id not in kept:

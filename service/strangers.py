@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Generic, TypeAlias, TypeVar
 
 from rules.compile import Program
-from rules.facts import AccountFacts, OwnershipGraph, ResourceFacts
+from rules.facts import AccountFacts, OwnershipGraph, Resource, ResourceFacts
 from rules.language import AccountIs, ResourceIs
 from rules.profiles import Screening
 from rules.shapes import leaves_of
@@ -67,9 +67,12 @@ class Strangers(Generic[F]):
 
 def is_unknown(facts: AccountFacts | ResourceFacts) -> bool:
     """Whether nothing is recorded under this id, so that anyone could make up more of its kind."""
-    if isinstance(facts, AccountFacts):
-        return not facts.account.registered
-    return not facts.resource.tags and facts.resource.provider is None
+    return not facts.account.registered if isinstance(facts, AccountFacts) else is_nameless(facts.resource)
+
+
+def is_nameless(resource: Resource) -> bool:
+    """Whether nothing is recorded of a resource: unlike an account, it is not registered."""
+    return not resource.tags and resource.provider is None
 
 
 def _names_in(program: Program, naming: Naming) -> Iterator[str]:

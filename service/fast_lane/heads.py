@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from service.gateways.wire import JSON_MEDIA_TYPE, REQUEST_ID, echoed_request_id
+from service.gateways.wire import REQUEST_ID, echoed_request_id, says_json
 
 BODY_LIMIT_BYTES = 1024
 """Longer bodies go the ordinary way: every text in a shorter one is a name short enough to be decided on."""
@@ -15,7 +15,6 @@ _DIGITS_LIMIT = 4
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case, in the order of the request."""
-
 
 PLAIN_ENDING: Final = b"\r\n"
 """What ends the head of an answer to a request without an id of its own."""
@@ -58,7 +57,7 @@ def read_head(headers: Headers) -> Head | None:
     first = dict(reversed(headers))
     if b"transfer-encoding" in first or b"expect" in first or b"upgrade" in first:
         return None
-    if not _is_json(first.get(b"content-type")):
+    if not says_json(first.get(b"content-type")):
         return None
     length = first.get(b"content-length", b"")
     if not length.isdigit() or len(length) > _DIGITS_LIMIT or not 0 < int(length) <= BODY_LIMIT_BYTES:
@@ -71,7 +70,3 @@ def read_head(headers: Headers) -> Head | None:
         ending=PLAIN_ENDING if request_id is None else ending_with(request_id),
         recurs=sum(name == REQUEST_ID for name, _ in headers) < 2,
     )
-
-
-def _is_json(media_type: bytes | None) -> bool:
-    return media_type is not None and media_type.partition(b";")[0].strip().lower() == JSON_MEDIA_TYPE

@@ -142,7 +142,7 @@ class FastLane:
         position = (account.face, resource.face, number, stretch, named)
         cell = derived.find_answer(position)
         if cell is None:
-            ready = self._made(snapshot, position, Request(at, located.location, located.address, named), screened)
+            ready = self._made(snapshot, position, screened, located=located, at=at)
         else:
             ready = cell.value
             if cell.visits < MOST_VISITS:
@@ -170,13 +170,13 @@ class FastLane:
         frame.until = min(frame.until, window[1])
         return frame
 
-    def _made(self, snapshot: Snapshot, position: Position, moment: Request, screened: Pair) -> Ready:
+    def _made(self, snapshot: Snapshot, position: Position, screened: Pair, *, located: Located, at: datetime) -> Ready:
         """The answer to whoever is in this position, ready from now on."""
         account, resource = screened
+        moment = Request(at, located.location, located.address, position[-1])
         decision = evaluate(snapshot.program, account.screening, resource.screening, moment)
         ids = (account.facts.account.id, resource.facts.resource.id)
-        request = AccessRequest(*ids, moment.at, action=position[-1])
-        located = self._locate(None)  # of the answer's parts, only a trace would name it
+        request = AccessRequest(*ids, at, action=position[-1])
         facts = (account.facts, resource.facts)
         ready = Ready(Answer(self._new_id(), decision, request, located, snapshot.sources, facts))
         snapshot.screenings.derived.answers.put(position, ready, ready.size_bytes)

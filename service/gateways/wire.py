@@ -43,6 +43,11 @@ def echoed_request_id(request_id: bytes) -> tuple[bytes, bytes]:
     return REQUEST_ID, request_id.translate(None, _CONTROL_BYTES)
 
 
+def says_json(media_type: bytes | None) -> bool:
+    """Whether a content type is that of JSON, whatever its parameters."""
+    return media_type is not None and media_type.partition(b";")[0].strip().lower() == JSON_MEDIA_TYPE
+
+
 async def read_json_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
     """The body of a request that says it is JSON; whether it is remains to be seen.
 
@@ -51,8 +56,7 @@ async def read_json_body(scope: Scope, receive: Receive, limit_bytes: int) -> by
         TooLarge: it is longer than the limit, or says that it will be: then nothing is waited for.
         Disconnected: it never came to its end.
     """
-    media_type = header(scope, b"content-type")
-    if media_type is None or media_type.partition(b";")[0].strip().lower() != JSON_MEDIA_TYPE:
+    if not says_json(header(scope, b"content-type")):
         raise BadRequest("the content type must be `application/json`")
     if _declared_bytes(scope) > limit_bytes:
         raise _too_large(limit_bytes, is_unread=True)

@@ -10,7 +10,7 @@ import pytest
 
 from loadtests.addresses import Addresses
 from loadtests.feeds import read_feed, write_script
-from loadtests.traffic import CACHED, FIRST_SEEN, STORM, Mix, Question, Traffic, as_authzen, as_http
+from loadtests.traffic import CACHED, FIRST_SEEN, Mix, Question, Traffic, as_authzen, as_http
 from loadtests.world import CLOSED, WorldSize, policy_document, write_world
 from rules.facts import AccountId, ResourceId
 from service.app import assemble_offline
@@ -105,7 +105,8 @@ def test_first_seen_addresses_are_never_seen_twice() -> None:
 
 
 def test_in_a_storm_half_of_the_accounts_are_new_to_everyone() -> None:
-    strange = [question.account for question in asked(STORM) if question.account.startswith("nobody")]
+    storm = Mix(allow=0.5, deny=0, challenge=0, unknown=0, cold_account=0.5)
+    strange = [question.account for question in asked(storm) if question.account.startswith("nobody")]
     assert len({*strange}) == len(strange)
     assert 0.4 < len(strange) / 400 < 0.6
 
