@@ -32,7 +32,7 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 	@touch $(INSTALLED)
 
 run: setup ## serve the demo on 127.0.0.1, PORT=8080
-	@$(BIN)/cordon serve --data demo --host 127.0.0.1 --port $(PORT)
+	@$(BIN)/cordon serve --data demo --gateways deploy/gateways/gateways.yaml --host 127.0.0.1 --port $(PORT)
 
 test: lint cases ## lint, types, import contracts, case files and every test
 	$(BIN)/python -m pytest

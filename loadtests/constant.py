@@ -6,7 +6,8 @@ Run it as `python -m loadtests.constant --port PORT --bytes BYTES`.
 import argparse
 
 from service.gateways.wire import AsgiApp, Receive, Scope, Send
-from service.server import listen, serve
+from service.listening import listen
+from service.server import serve
 
 
 def constant(answer_bytes: int) -> AsgiApp:

@@ -64,7 +64,7 @@ def _account(number: int) -> Account:
 @contextmanager
 def process(options: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A worker on any free port: its address, and itself."""
-    command = [str(Path(sys.executable).with_name("cordon")), "serve", "--port", "0", *options]
+    command = [str(Path(sys.executable).with_name("cordon")), "serve", "--port", "0", "--admin-port", "0", *options]
     environment = {**os.environ, "CORDON_KEYS": "none"}
     worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
     assert worker.stdout is not None

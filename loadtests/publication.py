@@ -52,19 +52,27 @@ class Measured:
     from_answer: float
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Where one worker answers."""
+
+    decisions: str
+    administration: str
+
+
 @contextmanager
-def process(url: str, redis: str | None) -> Iterator[str]:
-    """A worker on any free port; its address."""
-    options = ["--database", url, "--port", "0", *(["--redis", redis] if redis else [])]
+def process(url: str, redis: str | None) -> Iterator[Worker]:
+    """A worker on any free ports."""
+    options = ["--database", url, "--port", "0", "--admin-port", "0", *(["--redis", redis] if redis else [])]
     environment = {**os.environ, "CORDON_KEYS": "none"}
     command = [str(Path(sys.executable).with_name("cordon")), "serve", *options]
     worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
     try:
         assert worker.stdout is not None
-        first = worker.stdout.readline()
-        found = re.search(r"http://\S+", first)
-        assert found, first
-        yield found[0]
+        greeting = "".join(worker.stdout.readline() for _ in range(3))
+        found = re.findall(r"http://[^/\s]+(?= *$|/admin)", greeting, re.MULTILINE)
+        assert len(found) == 2, greeting
+        yield Worker(*found)
     finally:
         worker.send_signal(signal.SIGTERM)
         worker.wait(READY_SECONDS)
@@ -82,42 +90,42 @@ def prepare(url: str) -> str:
     return key
 
 
-def decides(client: httpx.Client, worker: str) -> str:
+def decides(client: httpx.Client, worker: Worker) -> str:
     """The effect that a worker answers with."""
-    response = client.post(f"{worker}/access/v1/evaluation", json=QUESTION)
+    response = client.post(f"{worker.decisions}/access/v1/evaluation", json=QUESTION)
     return str(response.json()["context"]["effect"]) if response.status_code == 200 else ""
 
 
-def wait_for(worker: str, effect: str) -> float:
+def wait_for(worker: Worker, effect: str) -> float:
     """When a worker first answers so, by the monotonic clock."""
     with httpx.Client() as client:
         deadline = time.monotonic() + READY_SECONDS
         while decides(client, worker) != effect:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{worker} never answers {effect}")
+                raise TimeoutError(f"{worker.decisions} never answers {effect}")
             time.sleep(0.002)
     return time.monotonic()
 
 
-def publish(worker: str, key: str, revision: str) -> tuple[float, float]:
+def publish(worker: Worker, key: str, revision: str) -> tuple[float, float]:
     """Put a revision in force by one call; when it was sent, and when it was answered."""
     headers = {"Authorization": f"Bearer {key}"}
     body = {"revision": revision, "reason": "measured"}
     sent = time.monotonic()
-    response = httpx.post(f"{worker}/admin/v1/rulesets/measured/rollback", json=body, headers=headers)
+    response = httpx.post(f"{worker.administration}/admin/v1/rulesets/measured/rollback", json=body, headers=headers)
     answered = time.monotonic()
     assert response.status_code < 300, response.text
     return sent, answered
 
 
-def revisions_of(worker: str, key: str) -> list[str]:
+def revisions_of(worker: Worker, key: str) -> list[str]:
     """Every revision of the rule set."""
     headers = {"Authorization": f"Bearer {key}"}
-    listed = httpx.get(f"{worker}/admin/v1/rulesets/measured/revisions", headers=headers).json()
+    listed = httpx.get(f"{worker.administration}/admin/v1/rulesets/measured/revisions", headers=headers).json()
     return [item["revision"] for item in listed["items"]]
 
 
-def measure(workers: Sequence[str], key: str, times: int) -> list[Measured]:
+def measure(workers: Sequence[Worker], key: str, times: int) -> list[Measured]:
     """Publish so many times, each time the other of two revisions."""
     revisions = {"allow": "", "deny": ""}
     with httpx.Client() as client, ThreadPoolExecutor(len(workers)) as threads:

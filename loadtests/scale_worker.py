@@ -90,7 +90,8 @@ def worker(means: Means) -> Iterator[Worker]:
 
 @contextmanager
 def _process(means: Means, log: Path) -> Iterator["subprocess.Popen[str]"]:
-    options = ["--database", means.database, "--port", "0", *(["--redis", means.redis] if means.redis else [])]
+    options = ["--database", means.database, "--port", "0", "--admin-port", "0"]
+    options += ["--redis", means.redis] if means.redis else []
     own = {"CORDON_KEYS": "none", "CORDON_DECISION_LOG": str(log), **means.environment}
     if means.memo_mib is not None:
         own["CORDON_MEMO_MIB"] = str(means.memo_mib)

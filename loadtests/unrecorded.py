@@ -10,10 +10,11 @@ from pathlib import Path
 from service.app_directory import DataDirectory, Unkeyed, Watch
 from service.clocks import utc_now
 from service.directory_facts import NoHistory
+from service.listening import listen
 from service.locations import open_locations
 from service.parts import Parts, RandomIds, Service, Surroundings, Unrecorded, address_sources, join
 from service.programs import Programs
-from service.server import listen, serve
+from service.server import serve
 from service.settings import Settings
 from service.telemetry import Telemetry
 

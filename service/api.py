@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,8 +13,19 @@ from starlette.exceptions import HTTPException
 
 from service.errors import FAILURE, PROBLEM_MEDIA_TYPE, problem
 from service.gateways.authzen import CONFIGURATION_PATH, EVALUATION_PATH, EVALUATIONS_PATH, AuthZen, configuration
+from service.gateways.authzen_search import SEARCH_PATHS, AuthZenSearch, Kind
+from service.gateways.check_endpoints import CHECK, WIRES, CheckEndpoints
 from service.gateways.wire import AsgiApp, Receive, Scope, Send
-from service.openapi import complete, json_answer, problems, question
+from service.openapi import (
+    complete,
+    gateway_request,
+    json_answer,
+    permission,
+    problems,
+    question,
+    search,
+    stopped,
+)
 from service.status import Status
 from service.version import own_version
 
@@ -38,12 +49,34 @@ _PAGE = """<!doctype html>
 </body></html>
 """
 
+_ADMIN_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Cordon, administration</title></head><body>
+<h1>Cordon, administration</h1>
+<ul>
+<li><a href="/admin/v1/openapi.json">/admin/v1/openapi.json</a>: the admin API</li>
+<li><a href="/readyz">/readyz</a>: the rules and data in force</li>
+<li><a href="/metrics">/metrics</a>: counters for Prometheus</li>
+</ul>
+<p>{state}</p>
+</body></html>
+"""
+
+
+_SEARCHES: Mapping[Kind, tuple[str, str, str]] = {
+    "subject": ("SubjectSearch", "MembersFound", "Find the accounts that may use a resource"),
+    "resource": ("ResourceSearch", "MembersFound", "Find the resources that an account may use"),
+    "action": ("ActionSearch", "ActionsFound", "Find what an account may do with a resource"),
+}
+"""Body, answer and summary of each search."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """What the routes lead to."""
 
     authzen: AuthZen
+    search: AuthZenSearch
+    checks: CheckEndpoints
     status: Status
     exposition: Callable[[], bytes]
     """The metrics."""
@@ -63,12 +96,37 @@ class _Handed(Response):
 
 
 def make_api(endpoints: Endpoints, lifespan: Lifespan) -> FastAPI:
-    """The application with all its routes."""
+    """The application of the listeners of decisions, with all its routes."""
+    api = _bare_api(
+        "Cordon",
+        "May this account, from this address, use this resource now? [IP Geolocation by DB-IP](https://db-ip.com).",
+        lifespan,
+    )
+    _add_decisions(api, endpoints)
+    _add_searches(api, endpoints)
+    _add_checks(api, endpoints)
+    _add_metadata(api, endpoints)
+    _add_state(api, endpoints)
+    return api
+
+
+def make_state_api(endpoints: Endpoints) -> FastAPI:
+    """What is answered beside the admin API, on its listener: the state of the service, and no question."""
+    api = _bare_api("Cordon, state", "Beside the admin API, which /admin/v1/openapi.json describes.")
+
+    async def index() -> Response:
+        return HTMLResponse(_ADMIN_PAGE.format(state=_state(endpoints.status)))
+
+    api.add_api_route("/", index, operation_id="index", summary="Where to look", response_class=HTMLResponse)
+    _add_state(api, endpoints)
+    return api
+
+
+def _bare_api(title: str, description: str, lifespan: Lifespan | None = None) -> FastAPI:
     api = FastAPI(
-        title="Cordon",
+        title=title,
         version=own_version(),
-        description="May this account, from this address, use this resource now? "
-        "[IP Geolocation by DB-IP](https://db-ip.com).",
+        description=description,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -77,9 +135,6 @@ def make_api(endpoints: Endpoints, lifespan: Lifespan) -> FastAPI:
     )
     api.add_exception_handler(HTTPException, _refused)
     api.add_exception_handler(Exception, _failed)
-    _add_decisions(api, endpoints)
-    _add_metadata(api, endpoints)
-    _add_state(api, endpoints)
     document = api.openapi
     api.openapi = lambda: complete(document())  # type: ignore[method-assign]
     return api
@@ -109,6 +164,37 @@ def _add_decisions(api: FastAPI, endpoints: Endpoints) -> None:
         responses={200: json_answer("EvaluationsAnswer", "The decisions, in order."), **errors},
         openapi_extra=question("EvaluationsDocument"),
     )
+
+
+def _add_searches(api: FastAPI, endpoints: Endpoints) -> None:
+    for kind, (model, found, summary) in _SEARCHES.items():
+        path = SEARCH_PATHS[kind]
+        api.add_api_route(
+            path,
+            _handing(endpoints.search.apps[path]),
+            methods=["POST"],
+            operation_id=f"search_{kind}",
+            summary=summary,
+            status_code=200,
+            response_class=_Handed,
+            responses={200: json_answer(found, "One page of what was found."), **problems((400, 403, 413, 503))},
+            openapi_extra=search(model),
+        )
+
+
+def _add_checks(api: FastAPI, endpoints: Endpoints) -> None:
+    for name, wire in WIRES.items():
+        api.add_api_route(
+            f"{CHECK}{name}/{{route}}",
+            _handing(endpoints.checks),
+            methods=["GET"],
+            operation_id=f"check_{name.replace('-', '_')}",
+            summary=wire.summary,
+            status_code=200,
+            response_class=_Handed,
+            responses={**permission(), **stopped(wire.stopped_by)},
+            openapi_extra=gateway_request(),
+        )
 
 
 def _handing(app: AsgiApp) -> Callable[[Request], Awaitable[Response]]:
@@ -146,10 +232,13 @@ def _base_url(request: Request) -> str:
 
 
 def _page(status: Status) -> str:
-    readiness = status.readiness()
-    ruleset = readiness.get("ruleset")
-    state = f"In force: {ruleset['id']}, revision {ruleset['revision']}." if ruleset else "Not ready yet."
-    return _PAGE.format(evaluation=EVALUATION_PATH, configuration=CONFIGURATION_PATH, state=html.escape(state))
+    return _PAGE.format(evaluation=EVALUATION_PATH, configuration=CONFIGURATION_PATH, state=_state(status))
+
+
+def _state(status: Status) -> str:
+    """What is in force, in a sentence of HTML."""
+    ruleset = status.readiness().get("ruleset")
+    return html.escape(f"In force: {ruleset['id']}, revision {ruleset['revision']}." if ruleset else "Not ready yet.")
 
 
 def _add_state(api: FastAPI, endpoints: Endpoints) -> None:

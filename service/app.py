@@ -7,6 +7,7 @@ from pathlib import Path
 
 from service.app_directory import offline_over_directory, over_directory
 from service.clocks import utc_now
+from service.gateway_routes import load_routes
 from service.locations import Locations, open_locations
 from service.parts import Offline, RandomIds, Service, Surroundings
 from service.settings import Settings
@@ -32,10 +33,16 @@ def assemble(
     Raises:
         InvalidDatabases: an address database cannot be used.
         NotADatabase: the database is none that Cordon can use.
+        Unusable: the file of routes is faulty.
     """
     clock = clock or utc_now
     around = Surroundings(
-        settings, clock, new_id or RandomIds(), locations or open_locations(settings.geo), Telemetry(clock)
+        settings=settings,
+        clock=clock,
+        new_id=new_id or RandomIds(),
+        locations=locations or open_locations(settings.geo),
+        telemetry=Telemetry(clock),
+        routes=load_routes(settings.gateways) if settings.gateways is not None else {},
     )
     if settings.database is None:
         return over_directory(around)

@@ -51,13 +51,13 @@ class DataDirectory:
 class Unkeyed:
     """Lets everyone ask who can connect."""
 
-    may: frozenset[Permission]
+    unkeyed: frozenset[Permission]
     generation: object = None
 
     def identify(
         self, authorization: bytes | None, api_key: bytes | None, *, peer: str, now: datetime
     ) -> frozenset[Permission]:
-        return self.may
+        return self.unkeyed
 
     def admission(self, authorization: bytes | None, api_key: bytes | None) -> Admission:
         """Everyone's."""

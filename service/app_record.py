@@ -51,6 +51,7 @@ from service.parts import (
 from service.past_rules import RecordedPast
 from service.programs import Programs, Refusal, Snapshot
 from service.recorded import NoCache, RecordedDossiers
+from service.recorded_catalogue import RecordedCatalogue
 from service.recorded_rules import RecordedSource
 from service.refusals import RefusalWriter
 from service.screenings import Touched
@@ -226,11 +227,12 @@ def over_record(around: Surroundings) -> Service:
     database = open_database(settings.database or "", clock)
     require_current(database)
     reads = open_database(settings.database or "", clock)
-    following, facts, taking, asking = threads = _threads()
+    following, facts, taking, asking, searching = threads = _threads()
     follower = Follower(reads, Clocks(clock, since_boot), settings.max_staleness_seconds, following)
     shared = _shared(settings, follower)
     dossiers = RecordedDossiers(reads, follower, shared.facts or NoCache(), facts)
-    source = RecordedSource(reads, dossiers, follower, settings.ruleset)
+    catalogue = RecordedCatalogue(reads, follower, searching)
+    source = RecordedSource(reads, dossiers, follower, catalogue, settings.ruleset)
     sources = partial(address_sources, around.locations)
     programs = Programs(source, around.telemetry, clock, sources, around.limits)
     access = _access(database, around)
@@ -239,19 +241,29 @@ def over_record(around: Surroundings) -> Service:
     record = Record(around, database, reads, follower, shared, access, programs, in_force, log, threads)
     around.telemetry.registry.register(FollowingCollector(record.following))
     history = RecordedHistory(database, follower, settings.ruleset, asking)
-    others = {ADMIN: make_admin_api(_admin(record))}
+    admin = {ADMIN: make_admin_api(_admin(record))}
     recorder = recorder_of(around.telemetry, log)
-    parts = Parts(programs, history, access.callers, recorder, record.lifespan, record.notices, others)
+    parts = Parts(
+        programs,
+        history,
+        access.callers,
+        recorder,
+        record.lifespan,
+        record.notices,
+        admin,
+        freshness=lambda: follower.fresh_seconds,
+    )
     return join(around, parts, log)
 
 
-def _threads() -> tuple[ThreadPoolExecutor, ThreadPoolExecutor, ThreadPoolExecutor, ThreadPoolExecutor]:
-    """To follow, to read facts, to take up rules and keys, to ask about the past: none waits for another."""
+def _threads() -> tuple[ThreadPoolExecutor, ...]:
+    """To follow, to read facts, to take up rules and keys, to ask about the past, to search: none waits for another."""
     return (
         ThreadPoolExecutor(1, "follow"),
         ThreadPoolExecutor(FACTS_THREADS, "facts"),
         ThreadPoolExecutor(1, "take-up"),
         ThreadPoolExecutor(1, "history"),
+        ThreadPoolExecutor(1, "search"),
     )
 
 
@@ -266,7 +278,8 @@ def offline_over_record(url: str, ruleset: str | None, locations: Locations) -> 
     threads = ThreadPoolExecutor(1)
     follower = Follower(database, Clocks(utc_now, since_boot), OFFLINE_SECONDS, threads)
     dossiers = RecordedDossiers(database, follower, NoCache(), threads)
-    source = RecordedSource(database, dossiers, follower, ruleset)
+    catalogue = RecordedCatalogue(database, follower, threads)
+    source = RecordedSource(database, dossiers, follower, catalogue, ruleset)
     programs = Programs(source, Unreported(), utc_now, partial(address_sources, locations))
     history = RecordedHistory(database, follower, ruleset, threads)
     decider = Decider(programs, locations, Unrecorded(), RandomIds(), history)

@@ -59,7 +59,7 @@ class CallerTerms:
 
     keys_required: bool
     unkeyed: frozenset[Permission]
-    """What anyone may who can connect, where no key is required."""
+    """What anyone may who can connect, where no key is required; and who came through a door that asks for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,11 @@ class Callers:
         self._known: Mapping[str, _Known] | None = None
         self.generation: object = object()
         """Of the keys: admissions of another one no longer count."""
+
+    @property
+    def unkeyed(self) -> frozenset[Permission]:
+        """What they may ask who need no key."""
+        return self._terms.unkeyed
 
     def reload(self, connection: Connection) -> None:
         """Read the keys again, and swap them in at once."""

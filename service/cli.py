@@ -54,6 +54,22 @@ GeoOption = Annotated[
     Optional[list[Path]],  # noqa: UP045  typer reads it at run time
     typer.Option("--geo", help="An address database beside the embedded one; may be repeated.", envvar="CORDON_GEO"),
 ]
+SocketModeOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="Who may open it. [default: 0660]", metavar="OCTAL"),
+]
+SocketCallersOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="Who opens it is `trusted`, or needs `keys`. [default: trusted]", metavar="WHO"),
+]
+WorkersOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="How many processes answer; `auto`: one a core. [default: 1]", metavar="N"),
+]
+FastLaneOption = Annotated[
+    Optional[bool],  # noqa: UP045
+    typer.Option("--fast-lane/--no-fast-lane", help="Answer hits without the framework. [default: fast-lane]"),
+]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the result.")]
 PathsArgument = Annotated[list[Path], typer.Argument(help="Files or directories.")]
 AccountOption = Annotated[str, typer.Option("--account", help="Id of the account.")]
@@ -93,25 +109,29 @@ def serve(
     ruleset: RulesetOption = None,
     host: Annotated[Optional[str], typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,  # noqa: UP045
     port: Annotated[Optional[int], typer.Option(help="Port; 0 for any. [default: 8080]")] = None,  # noqa: UP045
-    workers: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="How many processes answer; `auto`: one a core. [default: 1]", metavar="N"),
-    ] = None,
+    socket: Annotated[Optional[Path], typer.Option(help="Unix socket for decisions too.")] = None,  # noqa: UP045
+    socket_mode: SocketModeOption = None,
+    socket_callers: SocketCallersOption = None,
+    tls_certificate: Annotated[Optional[Path], typer.Option(help="Certificate of the port.")] = None,  # noqa: UP045
+    tls_key: Annotated[Optional[Path], typer.Option(help="Its key. [default: in the same file]")] = None,  # noqa: UP045
+    tls_client_ca: Annotated[Optional[Path], typer.Option(help="Whose certificates clients must show.")] = None,  # noqa: UP045
+    grpc_port: Annotated[Optional[int], typer.Option(help="Port for Envoy by gRPC; 0 for any.")] = None,  # noqa: UP045
+    grpc_socket: Annotated[Optional[Path], typer.Option(help="Unix socket for Envoy by gRPC.")] = None,  # noqa: UP045
+    admin_host: Annotated[Optional[str], typer.Option(help="Address of the admin API. [default: 127.0.0.1]")] = None,  # noqa: UP045
+    admin_port: Annotated[Optional[int], typer.Option(help="Its port; 0 for any. [default: 8081]")] = None,  # noqa: UP045
+    workers: WorkersOption = None,
     geo: GeoOption = None,
-    fast_lane: Annotated[
-        Optional[bool],  # noqa: UP045
-        typer.Option("--fast-lane/--no-fast-lane", help="Answer hits without the framework. [default: fast-lane]"),
-    ] = None,
+    gateways: Annotated[Optional[Path], typer.Option(help="File of the routes that gateways ask about.")] = None,  # noqa: UP045
+    fast_lane: FastLaneOption = None,
 ) -> None:
     """Serve decisions from a directory of data, or from a database.
 
     Every other setting is a CORDON_* variable.
     """
+    options = dict(locals())
     from service.cli_serve import serve_command
 
-    source = {"data": data, "database": database, "redis": redis, "ruleset": ruleset}
-    where = {"host": host, "port": port, "workers": workers}
-    serve_command({**source, **where, "geo": geo, "fast_lane": fast_lane})
+    serve_command(options)
 
 
 @app.command()

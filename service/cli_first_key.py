@@ -9,6 +9,8 @@ from service.storage.database import open_database
 def first_key_lines(settings: Settings, url: str) -> list[str]:
     """The first key, once, where only this machine can connect; elsewhere how to make one; else nothing.
 
+    `url`: of the admin API.
+
     Raises:
         Unavailable: the database cannot be reached.
     """
@@ -16,7 +18,8 @@ def first_key_lines(settings: Settings, url: str) -> list[str]:
     try:
         if not is_without_keys(database):
             return []
-        key = issue_bootstrap_key(database) if is_loopback(settings.host) else None
+        is_alone = is_loopback(settings.host) and is_loopback(settings.admin_host)
+        key = issue_bootstrap_key(database) if is_alone else None
     finally:
         database.close()
     if key is not None:

@@ -3,9 +3,8 @@
 import json
 import shlex
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from service.app import assemble, load_parts
+from service.cli_listeners import Places, grpc_held, held, opened, shared
 from service.cli_output import complain, counted, fail, say
 from service.errors import Unavailable, Unusable
 from service.garbage import settle
@@ -21,7 +21,7 @@ from service.gateways.authzen import EVALUATION_PATH
 from service.locations import InvalidDatabases, Locations, open_locations
 from service.parts import Service
 from service.programs import Snapshot
-from service.server import Listening, hold, listen, load_server, serve
+from service.server import Listener, load_server, serve_all
 from service.settings import Settings
 from service.telemetry import configure_log, mark_log
 from service.worker_metrics import Board, Figures
@@ -38,8 +38,8 @@ SECONDS_BETWEEN_ATTEMPTS = 0.25
 class Inheritance:
     """What the workers have from their parent."""
 
-    held: Listening
-    """Keeps the address that they share."""
+    places: Places
+    """The addresses that they share."""
     board: Board
     locations: Locations
     """Opened once, since that takes a second, and shared in memory."""
@@ -49,31 +49,39 @@ def serve_command(options: dict[str, Any]) -> None:
     """Serve a directory of data, or a database. Ends for faults in it, or in the settings, before it serves."""
     settings = _settings({name: value for name, value in options.items() if value not in (None, [])})
     configure_log(settings.log_level, is_json=settings.log_format == "json")
-    if settings.worker_count == 1:
-        return _serve_alone(settings)
-    _serve_by_several(settings)
+    with grpc_held(settings) as held_settings:
+        if held_settings.worker_count == 1:
+            return _serve_alone(held_settings)
+        _serve_by_several(held_settings)
 
 
 def _serve_alone(settings: Settings) -> None:
     service = _assembled(settings)
     snapshot = _first_snapshot(service) if settings.data is not None else None
-    with _refusing_addresses(settings):
-        listening = listen(settings.host, settings.port)
-    greeting = _greeting(settings, snapshot, listening.url)
-    serve(service.app, listening, partial(_say_ready, greeting), service.protocol)
+    with opened(settings) as places:
+        greeting = _greeting(settings, snapshot, places)
+        serve_all(_listeners(service, places), partial(_say_ready, greeting))
+
+
+def _listeners(service: Service, places: Places) -> list[Listener]:
+    """What answers where: decisions nowhere but on the listeners of decisions, and the admin API on its own."""
+    decisions = [place for place in (places.decisions, places.socket) if place is not None]
+    listeners = [Listener(service.app, place, service.protocol) for place in decisions]
+    if places.admin is not None and service.administration is not None:
+        listeners.append(Listener(service.administration, places.admin))
+    return listeners
 
 
 def _serve_by_several(settings: Settings) -> None:
     """Return in the parent, and in each worker, when that has ended."""
-    with _refusing_addresses(settings):
-        held = hold(settings.host, settings.port)
-    load_server()
-    load_parts(settings)
-    inheritance = Inheritance(held, Board(settings.worker_count), open_locations(settings.geo))
-    settle()
-    worker = Supervisor(settings.worker_count, inheritance.board, _say_ready).run()
-    if isinstance(worker, Worker):
-        return _work(settings, worker, inheritance)
+    with held(settings) as places:
+        load_server()
+        load_parts(settings)
+        inheritance = Inheritance(places, Board(settings.worker_count), open_locations(settings.geo))
+        settle()
+        worker = Supervisor(settings.worker_count, inheritance.board, _say_ready).run()
+        if isinstance(worker, Worker):
+            return _work(settings, worker, inheritance)
     if worker:
         raise typer.Exit(worker)
 
@@ -81,15 +89,11 @@ def _serve_by_several(settings: Settings) -> None:
 def _work(settings: Settings, worker: Worker, inheritance: Inheritance) -> None:
     """Serve as one of several."""
     mark_log(worker=worker.number)
-    held = inheritance.held
     service = _assembled(settings, inheritance.locations)
     _renew_addresses(service)
     snapshot = _first_snapshot(service) if settings.data is not None else None
-    with _refusing_addresses(settings):
-        address, port = held.socket.getsockname()[:2]
-        listening = replace(held, socket=listen(address, port, is_shared=True).socket)
-    held.socket.close()
-    greeting = _greeting(settings, snapshot, listening.url) if worker.greets else []
+    places = shared(inheritance.places, settings)
+    greeting = _greeting(settings, snapshot, places) if worker.greets else []
     figures = Figures(inheritance.board, worker.number, worker.restarts, service.telemetry.registry)
     service.telemetry.expose(figures.exposition)
 
@@ -97,7 +101,7 @@ def _work(settings: Settings, worker: Worker, inheritance: Inheritance) -> None:
         figures.keep_published()
         worker.tell_ready(greeting)
 
-    serve(service.app, listening, ready, service.protocol)
+    serve_all(_listeners(service, places), ready)
 
 
 def _assembled(settings: Settings, locations: Locations | None = None) -> Service:
@@ -115,15 +119,6 @@ def _renew_addresses(service: Service) -> None:
         service.locations.reload()
     except InvalidDatabases as invalid:
         service.telemetry.addresses_refused(invalid.problems)
-
-
-@contextmanager
-def _refusing_addresses(settings: Settings) -> Iterator[None]:
-    """End for an address that cannot be listened on."""
-    try:
-        yield
-    except OSError as error:
-        fail(f"cordon: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}".lower())
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -153,33 +148,56 @@ def _first_snapshot(service: Service) -> Snapshot:
     fail("cordon: not serving: the data never stops changing")
 
 
-def _greeting(settings: Settings, snapshot: Snapshot | None, url: str) -> list[str]:
+def _greeting(settings: Settings, snapshot: Snapshot | None, places: Places) -> list[str]:
     """Says where to look, once connections are answered."""
     if snapshot is None:
-        return _record_greeting(settings, url)
-    ruleset = snapshot.ruleset
+        return _record_greeting(settings, places)
+    ruleset, url = snapshot.ruleset, places.decisions.url
     may_explain = "explain" in settings.permissions
     return [
         f"Cordon serves `{ruleset.id}`, revision {ruleset.revision}, at {url}",
         f"  {url}/readyz        the rules and data in force",
         f"  {url}/openapi.json  every endpoint",
+        *_socket_lines(places),
+        *_grpc_lines(settings),
         f"Ask it something{' (add ?explain=true to be told why)' if may_explain else ''}:",
-        f"  {example(snapshot, url)}",
+        f"  {example(snapshot, url, _identification(settings))}",
         "Stop it with Ctrl-C.",
     ]
 
 
-def _record_greeting(settings: Settings, url: str) -> list[str]:
+def _record_greeting(settings: Settings, places: Places) -> list[str]:
     """The same over a database: rules may still have to come, by the admin API."""
     from service.cli_first_key import first_key_lines
 
+    assert places.admin is not None
+    url, admin_url = places.decisions.url, places.admin.url
     return [
         f"Cordon serves a database at {url}",
         f"  {url}/readyz                 the rules and data in force",
-        f"  {url}/admin/v1/openapi.json  the admin API",
-        *first_key_lines(settings, url),
+        f"  {admin_url}/admin/v1/openapi.json  the admin API",
+        *_socket_lines(places),
+        *_grpc_lines(settings),
+        *first_key_lines(settings, admin_url),
         "Stop it with Ctrl-C.",
     ]
+
+
+def _socket_lines(places: Places) -> list[str]:
+    return [f"  {places.socket.url}  decisions, for gateways of this machine"] if places.socket is not None else []
+
+
+def _grpc_lines(settings: Settings) -> list[str]:
+    places = [f"unix:{settings.grpc_socket}"] if settings.grpc_socket is not None else []
+    places += [f"{settings.host}:{settings.grpc_port}"] if settings.grpc_port is not None else []
+    return [f"  {place}  decisions, for Envoy by gRPC" for place in places]
+
+
+def _identification(settings: Settings) -> str:
+    """What a client must have beside a URL under TLS, as options of `curl`."""
+    if settings.tls_certificate is None:
+        return ""
+    return " --cacert CA.pem" + (" --cert CLIENT.pem --key CLIENT.key" if settings.tls_client_ca is not None else "")
 
 
 def _say_ready(lines: Sequence[str]) -> None:
@@ -189,7 +207,7 @@ def _say_ready(lines: Sequence[str]) -> None:
         complain(lines[0])
 
 
-def example(snapshot: Snapshot, url: str) -> str:
+def example(snapshot: Snapshot, url: str, identification: str = "") -> str:
     """A command that asks about the first account and resource there are."""
     account, resource = snapshot.world.example()
     question = {
@@ -199,4 +217,4 @@ def example(snapshot: Snapshot, url: str) -> str:
         "context": {"ip": EXAMPLE_ADDRESS},
     }
     body = shlex.quote(json.dumps(question))
-    return f"curl -s {url}{EVALUATION_PATH} -H 'Content-Type: application/json' -d {body}"
+    return f"curl -s{identification} {url}{EVALUATION_PATH} -H 'Content-Type: application/json' -d {body}"

@@ -1,10 +1,13 @@
 """What a data directory knows, as screenings ask for it: all of it at hand, confirmed by being read."""
 
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from rules.facts import Account, AccountFacts, AccountId, EntityId, OwnershipGraph, ResourceFacts
 from rules.language import RuleSet
+from service.catalogue import Candidate
 from service.decide import AccessRequest, SourceState, Then
 from service.dossiers import Dated
 from service.errors import BadRequest
@@ -60,6 +63,26 @@ class DirectoryDossiers:
         return True
 
 
+class DirectoryCatalogue:
+    """Enumerates what is registered in one state of a directory, in the order of code points."""
+
+    def __init__(self, world: World) -> None:
+        self._dossiers = DirectoryDossiers(world)
+        self._accounts: Sequence[str] = sorted(world.accounts)
+        self._resources: Sequence[str] = sorted(world.resources)
+
+    async def accounts(self, after: str, most: int) -> Sequence[Candidate]:
+        return [Candidate(id, self._dossiers.at_hand("account", id)) for id in _behind(self._accounts, after, most)]
+
+    async def resources(self, after: str, most: int) -> Sequence[Candidate]:
+        return [Candidate(id, self._dossiers.at_hand("resource", id)) for id in _behind(self._resources, after, most)]
+
+
+def _behind(ids: Sequence[str], after: str, most: int) -> Sequence[str]:
+    start = bisect_right(ids, after)
+    return ids[start : start + most]
+
+
 @dataclass(frozen=True, slots=True)
 class NoHistory:
     """Of a directory only the present state is known."""
@@ -77,6 +100,10 @@ class DirectoryWorld:
 
     world: World
     read_at: datetime
+    catalogue: DirectoryCatalogue = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "catalogue", DirectoryCatalogue(self.world))
 
     @property
     def ruleset(self) -> RuleSet:

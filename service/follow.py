@@ -97,6 +97,11 @@ class Follower:
         return self._monotonic() > self._stale_after
 
     @property
+    def fresh_seconds(self) -> float:
+        """How long what is known now may still count."""
+        return max(0.0, self._stale_after - self._monotonic())
+
+    @property
     def is_silent(self) -> bool:
         """Whether the database has said nothing for so long that waiting for it helps nobody."""
         return self._monotonic() - self._confirmed > SILENCE_SECONDS

@@ -1,6 +1,7 @@
 """What the OpenAPI document says of each endpoint: shapes from the models, errors from the table of statuses."""
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -8,12 +9,17 @@ from pydantic.json_schema import JsonSchemaMode
 
 from service.errors import PROBLEM_MEDIA_TYPE, TITLES
 from service.gateways.authzen_models import (
+    ActionSearch,
+    ActionsFound,
     Configuration,
     Evaluation,
     EvaluationAnswer,
     EvaluationsAnswer,
     EvaluationsDocument,
+    MembersFound,
     ProblemDocument,
+    ResourceSearch,
+    SubjectSearch,
 )
 from service.status import Readiness
 
@@ -26,6 +32,11 @@ _MODELS: dict[str, tuple[TypeAdapter[Any], JsonSchemaMode]] = {
     "EvaluationsDocument": (TypeAdapter(EvaluationsDocument), "validation"),
     "EvaluationAnswer": (TypeAdapter(EvaluationAnswer), "serialization"),
     "EvaluationsAnswer": (TypeAdapter(EvaluationsAnswer), "serialization"),
+    "SubjectSearch": (TypeAdapter(SubjectSearch), "validation"),
+    "ResourceSearch": (TypeAdapter(ResourceSearch), "validation"),
+    "ActionSearch": (TypeAdapter(ActionSearch), "validation"),
+    "MembersFound": (TypeAdapter(MembersFound), "serialization"),
+    "ActionsFound": (TypeAdapter(ActionsFound), "serialization"),
     "Configuration": (TypeAdapter(Configuration), "serialization"),
     "Readiness": (TypeAdapter(Readiness), "serialization"),
     "ProblemDocument": (TypeAdapter(ProblemDocument), "serialization"),
@@ -43,6 +54,15 @@ _ECHO: dict[str, Any] = {
     "required": False,
     "schema": {"type": "string"},
 }
+_GATEWAY_HEADERS = (
+    ("X-Cordon-Account", "Id of the account, unless the route names another header."),
+    ("X-Cordon-Client-Address", "Address of the client, unless the route names another header."),
+    ("X-Cordon-Resource", "Where the route asks for it."),
+    ("X-Cordon-Action", "Where the route asks for it."),
+    ("X-Cordon-Key", "The gateway's key, where keys are required."),
+    ("Accept", "That of the client: how it is told of a denial."),
+    ("Accept-Language", "That of the client."),
+)
 _EXPLAIN: dict[str, Any] = {
     "name": "explain",
     "in": "query",
@@ -82,8 +102,41 @@ def problems(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
 
 def question(model: str) -> dict[str, Any]:
     """The body and parameters of an endpoint that decides."""
-    content = {"application/json": {"schema": _reference(model)}}
-    return {"requestBody": {"required": True, "content": content}, "parameters": [_EXPLAIN, _REQUEST_ID]}
+    return {**_asking(model), "parameters": [_EXPLAIN, _REQUEST_ID]}
+
+
+def gateway_request() -> dict[str, Any]:
+    """What a gateway says of the request in front of it. Whatever its method and body, they say nothing."""
+    route = {"name": "route", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {"parameters": [route, *(_header(*each) for each in _GATEWAY_HEADERS), _REQUEST_ID]}
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+def permission() -> dict[int | str, dict[str, Any]]:
+    """The answer to a gateway that may let a request through: headers, and no body."""
+    return {200: {"description": "The request may go on. Headers say what was decided; there is no body."}}
+
+
+def stopped(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    """The answers to a gateway that may not: what the client is to get, or what is wrong with the question."""
+    content = {
+        PROBLEM_MEDIA_TYPE: {"schema": _reference("ProblemDocument")},
+        "text/html": {"schema": {"type": "string"}},
+    }
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def search(model: str) -> dict[str, Any]:
+    """The body and parameters of an endpoint that searches."""
+    return {**_asking(model), "parameters": [_REQUEST_ID]}
+
+
+def _asking(model: str) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _reference(model)}}}}
 
 
 def _reference(model: str) -> dict[str, str]:

@@ -11,16 +11,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
+from service.certificates import CertificateFiles
 from service.collectors import LaneCollector, LogCollector, MemoCollector
 from service.decide import Answer, Decider, History, Hit, Recorder, SourceState
 from service.decision_log.recorder import DecisionLog
 from service.decision_log.writer import Options
 from service.front import Front
 from service.gateways.authzen import EVALUATION_PATH, EVALUATIONS_PATH, AuthZen, Callers, Terms
+from service.gateways.authzen_calls import Reception
+from service.gateways.authzen_search import AuthZenSearch
+from service.gateways.check_endpoints import CHECK, CheckEndpoints
+from service.gateways.checks import Freshness, GatewayChecks
+from service.gateways.routes import Routes
 from service.gateways.wire import AsgiApp
 from service.locations import InvalidDatabases, Locations
 from service.programs import Programs
 from service.recording import Recording
+from service.searching import Searcher
 from service.server import HttpProtocol
 from service.settings import Settings
 from service.shelf import MIB, Limits
@@ -47,8 +54,10 @@ class Parts:
     recorder: Recorder
     lifespan: Lifespan
     notices: Notices = no_notices
-    others: Mapping[str, AsgiApp] = field(default_factory=dict)
-    """Applications of their own, by the beginning of their paths."""
+    admin: Mapping[str, AsgiApp] = field(default_factory=dict)
+    """Applications of the listener of administration, by the beginning of their paths; none, and there is none."""
+    freshness: Freshness | None = None
+    """How long a decision of now may count; None: for the staleness bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ class Surroundings:
     new_id: Callable[[], str]
     locations: Locations
     telemetry: Telemetry
+    routes: Routes = field(default_factory=dict)
+    """What gateways may ask about."""
 
     @property
     def limits(self) -> Limits:
@@ -72,10 +83,15 @@ class Service:
     """Everything that runs, joined."""
 
     app: Front
+    """Of the listeners of decisions."""
     programs: Programs
     decider: Decider
     telemetry: Telemetry
     locations: Locations
+    checks: GatewayChecks
+    """What gateways are answered by."""
+    administration: Front | None = None
+    """Of the listener of administration; None: there is no admin API."""
     protocol: HttpProtocol | None = None
     """What answers connections; None: the server's own."""
 
@@ -102,24 +118,69 @@ class Offline:
 def join(around: Surroundings, parts: Parts, log: DecisionLog | None) -> Service:
     """The service over these parts."""
     # Imported late: the framework takes half a second, and the command line decides without it.
-    from service.api import Endpoints, make_api
+    from service.api import Endpoints, make_api, make_state_api
 
     settings, telemetry, clock = around.settings, around.telemetry, around.clock
     explaining = ThreadPoolExecutor(1, "explain")
     decider = Decider(parts.programs, around.locations, parts.recorder, around.new_id, parts.history, explaining)
-    terms = Terms(settings.body_limit_bytes, settings.evaluations_limit, settings.explanations_limit)
-    authzen = AuthZen(decider, parts.callers, terms, clock, telemetry.faulted)
+    reception = Reception(parts.callers, settings.body_limit_bytes, clock, telemetry.faulted)
+    authzen = AuthZen(decider, reception, Terms(settings.evaluations_limit, settings.explanations_limit))
+    search = AuthZenSearch(Searcher(parts.programs, around.locations, parts.history), reception, telemetry.searched)
+    checks = _checks(around, parts, decider)
+    gateways = CheckEndpoints(checks)
     status = Status(parts.programs, clock, parts.notices)
-    endpoints = Endpoints(authzen, status, telemetry.exposition, settings.public_url)
-    api = make_api(endpoints, with_log(parts.lifespan, log))
-    hot = {EVALUATION_PATH: authzen.evaluation, EVALUATIONS_PATH: authzen.evaluations}
-    front = Front(api, hot, telemetry.failed, parts.others)
+    endpoints = Endpoints(authzen, search, gateways, status, telemetry.exposition, settings.public_url)
+    lifespan = _with_grpc(around, parts.lifespan, checks)
+    api = make_api(endpoints, with_log(lifespan, log))
+    hot = {EVALUATION_PATH: authzen.evaluation, EVALUATIONS_PATH: authzen.evaluations, **search.apps}
+    front = Front(api, hot, telemetry.failed, {CHECK: gateways})
+    administration = Front(make_state_api(endpoints), {}, telemetry.failed, parts.admin) if parts.admin else None
     telemetry.registry.register(MemoCollector(lambda: parts.programs.memo))
-    protocol = _protocol(around, parts, log) if settings.fast_lane else None
-    return Service(front, parts.programs, decider, telemetry, around.locations, protocol)
+    protocol = _protocol(around, parts, checks, log) if settings.fast_lane else None
+    return Service(front, parts.programs, decider, telemetry, around.locations, checks, administration, protocol)
 
 
-def _protocol(around: Surroundings, parts: Parts, log: DecisionLog | None) -> HttpProtocol | None:
+def _checks(around: Surroundings, parts: Parts, decider: Decider) -> GatewayChecks:
+    """What answers gateways, whatever their wire."""
+    settings, telemetry = around.settings, around.telemetry
+    return GatewayChecks(
+        decider=decider,
+        callers=parts.callers,
+        routes=around.routes,
+        keys_required=settings.keys_required,
+        clock=around.clock,
+        freshness=parts.freshness or (lambda: settings.max_staleness_seconds),
+        count_fault=telemetry.faulted,
+        count_unaddressed=telemetry.unaddressed,
+    )
+
+
+def _with_grpc(around: Surroundings, lifespan: Lifespan, checks: GatewayChecks) -> Lifespan:
+    """The same, with Envoy answered by gRPC meanwhile, where the settings say so."""
+    settings, files = around.settings, None
+    if not settings.takes_grpc:
+        return lifespan
+    # Imported late: gRPC takes a fifth of a second, and nothing of it may be there before workers are forked.
+    from service.gateways.envoy_grpc import Authorization
+    from service.grpc_server import GrpcPlaces, GrpcServer, with_grpc
+
+    if settings.tls_certificate is not None:
+        files = CertificateFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    places = GrpcPlaces(
+        host=settings.host,
+        port=settings.grpc_port,
+        socket=settings.grpc_socket,
+        socket_permissions=settings.socket_permissions,
+        certificates=files,
+    )
+    admits = settings.socket_callers == "trusted"
+    authorization = Authorization(checks, around.telemetry.failed, socket_admits=admits)
+    return with_grpc(lifespan, GrpcServer(places, authorization))
+
+
+def _protocol(
+    around: Surroundings, parts: Parts, checks: GatewayChecks, log: DecisionLog | None
+) -> HttpProtocol | None:
     """What answers from memory; None where an answer must wait for its record."""
     if log is not None and log.options.required:
         return None
@@ -127,10 +188,18 @@ def _protocol(around: Surroundings, parts: Parts, log: DecisionLog | None) -> Ht
     from service.fast_lane.lane import FastLane, Suppliers
     from service.fast_lane.protocol import protocol_with
 
-    suppliers = Suppliers(parts.programs, around.locations, parts.callers, parts.recorder, around.clock, around.new_id)
-    lane = FastLane(suppliers)
-    around.telemetry.registry.register(LaneCollector(lambda: lane.answered))
-    return protocol_with(lane, around.telemetry.failed)
+    suppliers = Suppliers(
+        programs=parts.programs,
+        locations=around.locations,
+        callers=parts.callers,
+        checks=checks,
+        recorder=parts.recorder,
+        clock=around.clock,
+        new_id=around.new_id,
+    )
+    lane, admitting = FastLane(suppliers), FastLane(suppliers, is_admitting=True)
+    around.telemetry.registry.register(LaneCollector(lambda: lane.answered + admitting.answered))
+    return protocol_with(lane, admitting, around.telemetry.failed)
 
 
 def make_log(around: Surroundings) -> DecisionLog | None:

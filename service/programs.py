@@ -13,6 +13,7 @@ from typing import Protocol
 
 from rules.compile import Program, compile_ruleset
 from rules.language import RuleSet
+from service.catalogue import Catalogue
 from service.decide import SourceState
 from service.documents import Fault, InvalidData
 from service.errors import NotReady, Unavailable
@@ -27,6 +28,8 @@ class LoadedWorld(Protocol):
     def ruleset(self) -> RuleSet: ...
     @property
     def dossiers(self) -> Dossiers: ...
+    @property
+    def catalogue(self) -> Catalogue: ...
     @property
     def revision(self) -> str:
         """What tells this state from another, as far as a program depends on it."""

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, select
 from rules.errors import InvalidRuleSet
 from rules.language import RuleSet
 from rules.parse import parse_ruleset
+from service.catalogue import Catalogue
 from service.decide import SourceState
 from service.documents import Document, Fault, InvalidData, faults_of, read_document
 from service.errors import NotReady, Unavailable
@@ -32,6 +33,7 @@ class RecordedWorld:
     dossiers: RecordedDossiers
     follower: Follower
     examples: tuple[str, str]
+    catalogue: Catalogue
 
     @property
     def revision(self) -> str:
@@ -54,6 +56,7 @@ class RecordedSource:
     database: Database
     dossiers: RecordedDossiers
     follower: Follower
+    catalogue: Catalogue
     ruleset: str | None
     """Id of the rule set that decides; None: the one that no other includes; of several, the oldest."""
 
@@ -77,7 +80,7 @@ class RecordedSource:
             raise
         except Exception as error:  # what was published must come into force once this has passed
             raise Unavailable(f"the rules could not be read: {error}") from error
-        return RecordedWorld(ruleset, self.dossiers, self.follower, examples)
+        return RecordedWorld(ruleset, self.dossiers, self.follower, examples, self.catalogue)
 
 
 def _first_id(connection: Connection, table: Table, otherwise: str) -> str:

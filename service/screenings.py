@@ -135,7 +135,21 @@ class Screenings:
         Raises:
             NotAvailable: nothing is known of the resource, and it cannot be read.
         """
-        return await self._account(request), await self._resource(request)
+        return await self.account(request), await self.resource(request)
+
+    async def passing_account(self, known: Known, at: datetime) -> Screening:
+        """That of one of many accounts that are looked through: neither looked for in the memo, nor kept there.
+
+        Raises:
+            NotAvailable: accounts cannot be told from one another, because the data could not be confirmed in time.
+        """
+        if self._dossiers.is_stale:
+            raise NotAvailable("the accounts could not be confirmed in time: ask again")
+        return (await self._screening(self._accounts, known, at))[1]
+
+    async def passing_resource(self, known: Known, at: datetime) -> Screening:
+        """The same of a resource, which is what it was last known to be."""
+        return (await self._screening(self._resources, known, at))[1]
 
     def drop(self, touched: Touched) -> None:
         """Forget what a change makes old."""
@@ -165,7 +179,8 @@ class Screenings:
             evictions=registered.evictions + strangers.evictions,
         )
 
-    async def _account(self, request: AccessRequest) -> Screened[AccountFacts]:
+    async def account(self, request: AccessRequest) -> Screened[AccountFacts]:
+        """That of the account, whatever the resource is."""
         try:
             if self._dossiers.is_stale:
                 return self._stale(request)
@@ -186,7 +201,12 @@ class Screenings:
                 self._accounts.keep(id, entry, size_bytes, foreign=request.foreign)
                 return entry.screened
 
-    async def _resource(self, request: AccessRequest) -> Screened[ResourceFacts]:
+    async def resource(self, request: AccessRequest) -> Screened[ResourceFacts]:
+        """That of the resource, whoever the account is.
+
+        Raises:
+            NotAvailable: nothing is known of it, and it cannot be read.
+        """
         entry = self._resources.find(request.resource, request.at)
         if entry is None or not self._holds(entry):
             self._misses += 1
@@ -243,14 +263,17 @@ class Screenings:
 
     async def _entry(self, shelf: Shelf[F], known: Known, at: datetime) -> tuple[Entry[F], int]:
         """An entry for this shelf, and how many bytes it takes."""
+        return shelf.entry(known, *await self._screening(shelf, known, at))
+
+    async def _screening(self, shelf: Shelf[F], known: Known, at: datetime) -> tuple[F, Screening]:
+        """The facts of a time, and their screening."""
 
         def made() -> tuple[F, Screening]:
             dated = known.at(at)
             facts, screening = shelf.screened(cast(F, dated.facts), at)
             return facts, _within(screening, dated)
 
-        found = await asyncio.to_thread(made) if len(known.reached) > LARGE else made()
-        return shelf.entry(known, *found)
+        return await asyncio.to_thread(made) if len(known.reached) > LARGE else made()
 
 
 def _within(screening: Screening, dated: Dated) -> Screening:

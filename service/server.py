@@ -1,98 +1,98 @@
-"""Runs the application under uvicorn, lean: no access log, no proxy headers, a socket of its own.
+"""Runs the applications of a process under uvicorn, lean: no access log, no proxy headers, sockets of its own.
 
-A stop that was asked for (SIGTERM, SIGINT) ends with what is under way answered, and is no failure.
+One server and one event loop for all of them, so that limits, keep-alive and shutdown are the same everywhere. A stop
+that was asked for (SIGTERM, SIGINT) ends with what is under way answered, and is no failure.
 """
 
 import asyncio
-import errno
 import signal
 import socket
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import uvicorn
 
 from service.garbage import settle
-from service.gateways.wire import AsgiApp
+from service.gateways.wire import DOOR, AsgiApp
+from service.listening import BACKLOG, Listening
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than gateways keep idle connections (nginx: 60), so that it is never the server who closes one in use."""
 GRACE_SECONDS = 5
-BACKLOG = 2048
+FAREWELL_SECONDS = 1.0
+"""For so long the end of a TLS connection waits for the client to agree."""
+TICKS_BETWEEN_LOOKS = 10
+"""Of uvicorn's ten a second: how often certificates are looked at."""
+
+HttpProtocol: TypeAlias = type[asyncio.Protocol]
+"""A subclass of the server's own protocol for HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """A bound socket, and how to reach it from this machine."""
+class Listener:
+    """An application, and where it is reached."""
 
-    socket: socket.socket
-    url: str
-
-
-def listen(host: str, port: int, *, is_shared: bool = False) -> Listening:
-    """Bind a socket that takes connections; a shared one, its part of those that come to an address that is held.
-
-    Raises:
-        OSError: the address cannot be resolved, is taken, or may not be used.
-    """
-    listening = _bound(host, port, is_shared=is_shared)
-    try:
-        listening.socket.listen(BACKLOG)
-    except OSError:
-        listening.socket.close()
-        raise
-    return listening
-
-
-def hold(host: str, port: int) -> Listening:
-    """Bind a socket that takes no connections, but keeps the address for processes that share it.
-
-    Raises:
-        OSError: as for `listen`; or addresses cannot be shared here.
-    """
-    if not hasattr(socket, "SO_REUSEPORT"):
-        raise OSError(errno.EOPNOTSUPP, "this system cannot share an address among workers (`SO_REUSEPORT`)")
-    if port:
-        listen(host, port).socket.close()  # fails where somebody listens, which sharing with them would not
-    return _bound(host, port, is_shared=True)
-
-
-def _bound(host: str, port: int, *, is_shared: bool) -> Listening:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    bound = socket.socket(family, kind, protocol)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if is_shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind(address)
-    except OSError:
-        bound.close()
-        raise
-    return Listening(bound, f"http://{_reachable(host, bound.getsockname()[0])}:{bound.getsockname()[1]}")
-
-
-def _reachable(host: str, address: str) -> str:
-    """The host of a URL that leads there; where every address is listened on, that of this machine."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, host)
-    return f"[{shown}]" if ":" in shown else shown
+    app: AsgiApp
+    listening: Listening
+    protocol: HttpProtocol | None = None
+    """What answers connections; None: the server's own."""
 
 
 class Server(uvicorn.Server):
-    """Says when it is ready; a stop by signal is a return, not a death by that signal."""
+    """Answers on every listener; says when it is ready; a stop by signal is a return, not a death by that signal."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
+    def __init__(self, listeners: Sequence[Listener], ready: Callable[[], None]) -> None:
+        """The application of the first listener is the one that is told when serving begins and ends."""
+        first = listeners[0]
+        super().__init__(configure(first.app, first.protocol))
+        self._listeners = listeners
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Begin with the application, and then answer on the listeners: not on `sockets`, which are only closed."""
+        await super().startup([])
+        for listener in self._listeners:
+            self.servers.append(await self._opened(listener))
         if self.started and not self.should_exit:
             self._ready()
+
+    async def _opened(self, listener: Listener) -> asyncio.Server:
+        loop, listening = asyncio.get_running_loop(), listener.listening
+        make = self._maker(listener)
+        if listening.socket.family == socket.AF_UNIX:
+            kept: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+            return await loop.create_unix_server(make, sock=listening.socket, backlog=BACKLOG, **kept)
+        if listening.certificates is None:
+            return await loop.create_server(make, sock=listening.socket, backlog=BACKLOG)
+        return await loop.create_server(
+            make,
+            sock=listening.socket,
+            backlog=BACKLOG,
+            ssl=listening.certificates.context,
+            ssl_shutdown_timeout=FAREWELL_SECONDS,
+        )
+
+    def _maker(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
+        """Makes what answers one connection of the listener, by the limits and the state of this server."""
+        config = configure(listener.app, listener.protocol)
+        config.load()
+        door = listener.listening.door
+        state = self.lifespan.state if door is None else {**self.lifespan.state, DOOR: door}
+        kind = cast(Callable[..., asyncio.Protocol], config.http_protocol_class)
+        return partial(kind, config=config, server_state=self.server_state, app_state=state)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at certificates now and then."""
+        if counter % TICKS_BETWEEN_LOOKS == 0:
+            for listener in self._listeners:
+                if listener.listening.certificates is not None:
+                    listener.listening.certificates.look()
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -103,10 +103,6 @@ class Server(uvicorn.Server):
         finally:
             for stop, handler in before.items():
                 signal.signal(stop, handler)
-
-
-HttpProtocol: TypeAlias = type[asyncio.Protocol]
-"""A subclass of the server's own protocol for HTTP."""
 
 
 def configure(app: AsgiApp, protocol: HttpProtocol | None = None) -> uvicorn.Config:
@@ -133,14 +129,17 @@ def load_server() -> None:
 
 
 def serve(app: AsgiApp, listening: Listening, ready: Callable[[], None], protocol: HttpProtocol | None = None) -> None:
-    """Serve until stopped; `ready` is called once connections are answered."""
+    """Serve one application until stopped; `ready` is called once connections are answered."""
+    serve_all((Listener(app, listening, protocol),), ready)
+
+
+def serve_all(listeners: Sequence[Listener], ready: Callable[[], None]) -> None:
+    """Serve until stopped; `ready` is called once connections are answered everywhere."""
 
     def started() -> None:
         settle()
         ready()
 
-    config = configure(app, protocol)
-    server = Server(config, started)
-    factory = config.get_loop_factory()
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(server.serve(sockets=[listening.socket]))
+    server = Server(listeners, started)
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listener.listening.socket for listener in listeners]))

@@ -9,9 +9,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-Permission = Literal["time", "facts", "explain"]
-"""What a caller may be trusted with: to set the time, to give facts of its own, to be told why."""
-EVERY_PERMISSION: frozenset[Permission] = frozenset(("time", "facts", "explain"))
+Permission = Literal["time", "facts", "explain", "search"]
+"""What a caller may be trusted with: to set the time, to give facts of its own, to be told why, to be told who may."""
+EVERY_PERMISSION: frozenset[Permission] = frozenset(("time", "facts", "explain", "search"))
 
 
 class Settings(BaseSettings):
@@ -40,6 +40,25 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """0 takes any free one."""
+    socket: Path | None = None
+    """Unix socket on which decisions are answered too; None: there is none."""
+    socket_mode: str = "0660"
+    """Who may open it, as an octal number."""
+    socket_callers: Literal["trusted", "keys"] = "trusted"
+    """Whether whoever may open it may ask, or needs a key as others do."""
+    tls_certificate: Path | None = None
+    """Certificate (PEM, its chain after it) of the port of decisions; None: it is in the clear."""
+    tls_key: Path | None = None
+    """Its key; None: in the same file."""
+    tls_client_ca: Path | None = None
+    """Whose certificates are required of everyone who connects; None: nobody's."""
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Port at `host` on which Envoy asks by gRPC; 0 takes any free one. None: there is none."""
+    grpc_socket: Path | None = None
+    """Unix socket on which it does; None: there is none. One process listens there, and not several workers."""
+    admin_host: str = "127.0.0.1"
+    admin_port: Annotated[int, Field(ge=0, le=65535)] = 8081
+    """Over a database, the port of the admin API; 0 takes any free one."""
     workers: Annotated[int, Field(ge=0, le=256)] = 1
     """How many processes answer; 0, or `auto`: one a core that this process may use."""
     oidc_issuer: str | None = None
@@ -62,6 +81,8 @@ class Settings(BaseSettings):
     """How long decisions are kept; 0: for ever."""
     geo: Annotated[tuple[Path, ...], NoDecode] = ()
     """Address databases beside the embedded one; in the variable, separated as in PATH."""
+    gateways: Path | None = None
+    """File of the routes that gateways ask about; None: there are none."""
     caller_may: Annotated[frozenset[Permission] | None, NoDecode] = None
     """In the variable, separated by commas. None: everything where only this machine can connect, else nothing."""
     public_url: str | None = None
@@ -95,6 +116,13 @@ class Settings(BaseSettings):
     def _split_permissions(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+    @field_validator("socket_mode")
+    @classmethod
+    def _octal(cls, value: str) -> str:
+        if re.fullmatch(r"0?[0-7]{3}", value, re.ASCII) is None:
+            raise ValueError(f"`{value}` is no mode of a file, such as `0660`")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _without_slash(cls, value: str | None) -> str | None:
@@ -113,6 +141,40 @@ class Settings(BaseSettings):
         if self.oidc_roles_claim is not None and self.oidc_issuer is None:
             raise ValueError("a claim of roles needs an issuer")
         return self
+
+    @model_validator(mode="after")
+    def _whole_certificate(self) -> Self:
+        if self.tls_certificate is None and (self.tls_key is not None or self.tls_client_ca is not None):
+            raise ValueError("`tls_key` and `tls_client_ca` need a certificate (`tls_certificate`)")
+        return self
+
+    @model_validator(mode="after")
+    def _ports_apart(self) -> Self:
+        if self.database is not None and self.port == self.admin_port != 0:
+            raise ValueError(f"decisions and the admin API need a port each, and not both {self.port} (`admin_port`)")
+        return self
+
+    @model_validator(mode="after")
+    def _grpc_for_gateways(self) -> Self:
+        if not self.takes_grpc:
+            return self
+        if self.gateways is None:
+            raise ValueError("`grpc_port` and `grpc_socket` are for gateways, and need their routes (`gateways`)")
+        if self.grpc_port is not None and self.tls_certificate is None and not is_loopback(self.host):
+            raise ValueError(f"gRPC at `{self.host}` needs a certificate (`tls_certificate`): others can connect")
+        if self.grpc_socket is not None and self.worker_count > 1:
+            raise ValueError("`grpc_socket` is for one worker; several share a port (`grpc_port`)")
+        return self
+
+    @property
+    def takes_grpc(self) -> bool:
+        """Whether there is anywhere that Envoy asks by gRPC."""
+        return self.grpc_port is not None or self.grpc_socket is not None
+
+    @property
+    def socket_permissions(self) -> int:
+        """Who may open the Unix socket, as the system has it."""
+        return int(self.socket_mode, 8)
 
     @property
     def decision_log_directory(self) -> Path | None:
@@ -134,7 +196,7 @@ class Settings(BaseSettings):
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """What callers may do."""
+        """What callers without a key may do, wherever they come from."""
         if self.caller_may is not None:
             return self.caller_may
         return EVERY_PERMISSION if is_loopback(self.host) else frozenset()

@@ -79,6 +79,13 @@ class Telemetry:
         self._faulty = Counter(
             "cordon_faulty_requests", "Requests answered by an error.", ["status"], registry=self.registry
         )
+        self._unaddressed = Counter(
+            "cordon_unknown_client_addresses",
+            "Questions of gateways without a client's address.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._searches = Counter("cordon_searches", "Searches answered.", ["for"], registry=self.registry)
         reloads = Counter("cordon_reloads", "Readings of the data directory.", ["result"], registry=self.registry)
         self._published, self._refused = reloads.labels("published"), reloads.labels("refused")
         self._is_refused = Gauge(
@@ -102,6 +109,14 @@ class Telemetry:
     def faulted(self, status: int) -> None:
         """Count a request that was answered by an error."""
         self._faulty.labels(str(status)).inc()
+
+    def unaddressed(self, reason: str) -> None:
+        """Count a question of a gateway that has no client's address."""
+        self._unaddressed.labels(reason).inc()
+
+    def searched(self, kind: str) -> None:
+        """Count a search that was answered, by what it was for."""
+        self._searches.labels(kind).inc()
 
     def failed(self, error: Exception) -> None:
         """Report a fault of the service itself."""

@@ -11,7 +11,8 @@ import msgspec
 from loadtests.peers.engines import Engine, make_engine
 from loadtests.peers.question import Question, World, make_world
 from service.gateways.wire import Receive, Scope, Send
-from service.server import listen, serve
+from service.listening import listen
+from service.server import serve
 
 PATH = "/check"
 _ANSWERS = {True: b'{"decision":true}', False: b'{"decision":false}'}

@@ -1,6 +1,7 @@
 """The heads of requests that the fast lane may answer: all before the body, read once for as long as it recurs."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,21 +53,39 @@ def ending_with(request_id: bytes) -> bytes:
     return b"%b: %b\r\n\r\n" % echoed_request_id(request_id)
 
 
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they are sent."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
 def read_head(headers: Headers) -> Head | None:
     """What counts of a plain head; None if the ordinary way must look at it."""
     first = dict(reversed(headers))
-    if b"transfer-encoding" in first or b"expect" in first or b"upgrade" in first:
-        return None
-    if not says_json(first.get(b"content-type")):
+    if is_odd(first) or not says_json(first.get(b"content-type")):
         return None
     length = first.get(b"content-length", b"")
     if not length.isdigit() or len(length) > _DIGITS_LIMIT or not 0 < int(length) <= BODY_LIMIT_BYTES:
         return None
-    request_id = first.get(REQUEST_ID)
     return Head(
         body_bytes=int(length),
         authorization=first.get(b"authorization"),
         api_key=first.get(b"x-api-key"),
-        ending=PLAIN_ENDING if request_id is None else ending_with(request_id),
-        recurs=sum(name == REQUEST_ID for name, _ in headers) < 2,
+        ending=ending_of(first),
+        recurs=recurs(headers),
     )
+
+
+def is_odd(first: Mapping[bytes, bytes]) -> bool:
+    """Whether a request asks for more than an answer."""
+    return b"transfer-encoding" in first or b"expect" in first or b"upgrade" in first
+
+
+def ending_of(first: Mapping[bytes, bytes]) -> bytes:
+    """What ends the head of the answer to a request with these headers."""
+    request_id = first.get(REQUEST_ID)
+    return PLAIN_ENDING if request_id is None else ending_with(request_id)
+
+
+def recurs(headers: Headers) -> bool:
+    """Whether more requests may begin with the same bytes, an id of their own apart."""
+    return sum(name == REQUEST_ID for name, _ in headers) < 2

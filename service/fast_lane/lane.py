@@ -16,11 +16,13 @@ from rules.compile import Program
 from rules.evaluate import evaluate
 from rules.facts import Address, Request
 from service.decide import AccessRequest, Answer, Hit, Located, Locations, Recorder
-from service.fast_lane.heads import Head
+from service.fast_lane.check_heads import CheckHead, read_check, tail_of
+from service.fast_lane.heads import Head, Headers
 from service.fast_lane.places import Places
-from service.fast_lane.questions import read_question
+from service.fast_lane.questions import Question, read_question
 from service.fast_lane.ready import BEGINNING, DefaultHeaders, Frame, Ready, window_of
-from service.gateways.authzen import Callers
+from service.gateways.authzen_calls import Admission, Callers
+from service.gateways.checks import DECISION_ID, NOT_KEPT, GatewayChecks
 from service.memo import MOST_VISITS, Bound, Memo
 from service.programs import Snapshot
 from service.screenings import Pair
@@ -31,6 +33,8 @@ HEADS_BYTES = 4 * 1024 * 1024
 
 Position: TypeAlias = tuple[int, int, int, int, str]
 """Faces of account and resource, number of the location, stretch of addresses, action."""
+
+ID_BEGINNING: Final = DECISION_ID + b": "
 
 new: Final = tuple.__new__
 
@@ -48,6 +52,7 @@ class Suppliers:
     programs: Programs
     locations: Locations
     callers: Callers
+    checks: GatewayChecks
     recorder: Recorder
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -66,6 +71,12 @@ class Known(NamedTuple):
     key_id: str | None
     until: datetime | None
     """When the key expires; None if never."""
+    question: Question | None = None
+    """What a gateway asks by the head alone; None: the body asks."""
+    check: CheckHead | None = None
+    """That head, if there is one."""
+    tail: bytes = b""
+    """What ends Cordon's headers of a permission; empty if that is another each time."""
 
 
 class Derived:
@@ -86,11 +97,16 @@ class Derived:
 
 
 class FastLane:
-    """The fast lane of one process."""
+    """The fast lane of one process: of the connections that admit whoever made them, or of all others.
 
-    def __init__(self, suppliers: Suppliers) -> None:
+    INVARIANT: what one of the two has admitted, the other has not: each knows heads of its own.
+    """
+
+    def __init__(self, suppliers: Suppliers, *, is_admitting: bool = False) -> None:
+        self._is_admitting = is_admitting
         self._programs = suppliers.programs
         self._callers = suppliers.callers
+        self._checks = suppliers.checks
         self._locate = suppliers.locations.locate
         self._repeated = suppliers.recorder.repeated
         self._clock = suppliers.clock
@@ -111,17 +127,41 @@ class FastLane:
 
     def admit(self, head: Head) -> Known | None:
         """The head with what it admits to; None if that is nothing, or not sure."""
-        admission = self._callers.admission(head.authorization, head.api_key)
+        admission = self._admission(head.authorization, head.api_key)
         if admission is None:
             return None
         return Known(head.body_bytes, head.ending, head.recurs, admission.generation, admission.key_id, admission.until)
+
+    def admit_check(self, url: bytes, headers: Headers) -> Known | None:
+        """A gateway's question with what it admits to; None if that is nothing, or not sure, or it is not plain."""
+        checks = self._checks
+        if not self._is_admitting and not checks.keys_required:
+            return None  # an address is believed then, which is not this lane's to look at
+        head = read_check(url, headers, checks.routes)
+        if head is None:
+            return None
+        admission = self._admission(None, head.key)
+        if admission is None:
+            return None
+        who = (admission.generation, admission.key_id, admission.until)
+        tail = b"" if head.route.keep_seconds else tail_of(head.wire, (NOT_KEPT,))
+        return Known(0, head.ending, head.recurs, *who, head.question, head, tail)
+
+    def _tail(self, check: CheckHead, ready: Ready, at: datetime) -> bytes:
+        """What ends Cordon's headers of a permission that may be kept."""
+        return tail_of(check.wire, self._checks.kept(check.route, ready.decision.expires_at, at))
+
+    def _admission(self, authorization: bytes | None, api_key: bytes | None) -> Admission | None:
+        if self._is_admitting:
+            return Admission(self._callers.generation)
+        return self._callers.admission(authorization, api_key)
 
     def answer(self, known: Known, ending: bytes, body: bytes, headers: DefaultHeaders) -> bytes | None:
         """HOT PATH: the whole answer; None if the ordinary way must give it.
 
         `ending`: of the answer's head. `headers`: those that the server puts before every answer's own.
         """
-        question, at, snapshot = read_question(body), self._clock(), self._programs.newest
+        question, at, snapshot = known.question or read_question(body), self._clock(), self._programs.newest
         if question is None or snapshot is None or known.generation is not self._callers.generation:
             return None
         if known.until is not None and known.until <= at:
@@ -135,18 +175,16 @@ class FastLane:
             return None
         account, resource = screened
         located, action = self._locate(question.context.ip), question.action.name
-        place = derived.find_place(id(located.location))
-        number = place[1] if place is not None else derived.places.number(located.location)
+        _, number, country = derived.find_place(id(located.location)) or derived.places.place(located.location)
         stretch = _stretch(derived.edges, located) if derived.edges else 0
         named = action if action in derived.actions else ""  # actions that no rule names are all alike
         position = (account.face, resource.face, number, stretch, named)
         cell = derived.find_answer(position)
-        if cell is None:
-            ready = self._made(snapshot, position, screened, located=located, at=at)
-        else:
-            ready = cell.value
-            if cell.visits < MOST_VISITS:
-                cell.visits += 1
+        if cell is not None and cell.visits < MOST_VISITS:
+            cell.visits += 1
+        ready = self._made(snapshot, position, screened, located=located, at=at) if cell is None else cell.value
+        if known.check is not None and ready.decision.effect != "allow":
+            return None
         if ready.frame is not frame:
             ready.put_into(frame)
         decision_id = self._new_id()
@@ -154,7 +192,10 @@ class FastLane:
             self._callers.admitted(known.key_id, at)
         self._repeated(new(Hit, (decision_id, at, account, resource, action, located, ready.decision, frame.sources)))
         self.answered += 1
-        return b"".join((ready.head, ending, ready.beginning, decision_id.encode(), ready.rest))
+        if known.check is None:
+            return b"".join((ready.head, ending, ready.beginning, decision_id.encode(), ready.rest))
+        said = (ID_BEGINNING, decision_id.encode(), ready.said, country, ready.duties)
+        return b"".join((frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending))
 
     def _derived(self, snapshot: Snapshot) -> Derived:
         derived = snapshot.screenings.derived = Derived(snapshot.program)

@@ -17,9 +17,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.fast_lane.check_heads import CHECK_PATH
 from service.fast_lane.heads import HEAD_LIMIT_BYTES, PLAIN_ENDING, read_head, without_id
 from service.fast_lane.lane import FastLane, Known
 from service.gateways.authzen import EVALUATION_PATH
+from service.gateways.wire import DOOR
 
 END_OF_HEAD: Final = b"\r\n\r\n"
 REQUEST_LINE: Final = b"POST %b HTTP/1.1\r\n" % EVALUATION_PATH.encode()
@@ -30,9 +32,11 @@ _END_BYTES: Final = len(END_OF_HEAD)
 
 
 class FastLaneProtocol(HttpToolsProtocol):
-    """One connection. `lane` and `report` are set by `protocol_with`."""
+    """One connection. `lane`, `admitting_lane` and `report` are set by `protocol_with`."""
 
     lane: FastLane
+    """That of connections which admit nobody; one that does has the other in its place."""
+    admitting_lane: FastLane
     report: Callable[[Exception], None]
 
     def __init__(
@@ -43,6 +47,8 @@ class FastLaneProtocol(HttpToolsProtocol):
         _loop: AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        if app_state.get(DOOR) is not None:
+            self.lane = self.admitting_lane
         self._is_between_messages = True
         """The parser has seen the end of every message that it has seen the beginning of."""
         self._alone = b""
@@ -103,7 +109,7 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hold a request back that the lane may answer; let uvicorn begin with any other."""
-        self._held = self._known() if self._alone.startswith(REQUEST_LINE) else None
+        self._held = self._known() if self._alone else None
         if self._held is None:
             super().on_headers_complete()
 
@@ -154,10 +160,19 @@ class FastLaneProtocol(HttpToolsProtocol):
         parser = self.parser
         if not parser.should_keep_alive() or parser.should_upgrade() or self.limit_concurrency is not None:
             return None
-        head, data = read_head(self.headers), self._alone
-        if head is None or len(data) != data.find(END_OF_HEAD) + _END_BYTES + head.body_bytes:
+        known = self._admitted()
+        data = self._alone
+        if known is None or len(data) != data.find(END_OF_HEAD) + _END_BYTES + known.body_bytes:
             return None
-        return self.lane.admit(head)
+        return known
+
+    def _admitted(self) -> Known | None:
+        if self._alone.startswith(REQUEST_LINE):
+            head = read_head(self.headers)
+            return None if head is None else self.lane.admit(head)
+        if self.url.startswith(CHECK_PATH) and self.parser.get_http_version() == "1.1":
+            return self.lane.admit_check(self.url, self.headers)
+        return None
 
     def _remember(self, head: bytes, known: Known) -> None:
         """Know the head again, with whatever id, if the id is in a line that can be taken out."""
@@ -166,6 +181,9 @@ class FastLaneProtocol(HttpToolsProtocol):
             self.lane.heads.put(rest, known, HEAD_FIXED_BYTES + 2 * len(rest))
 
 
-def protocol_with(lane: FastLane, report: Callable[[Exception], None]) -> type[FastLaneProtocol]:
-    """The protocol over one lane. `report` is told of the lane's own faults."""
-    return type("FastLaneProtocol", (FastLaneProtocol,), {"lane": lane, "report": staticmethod(report)})
+def protocol_with(
+    lane: FastLane, admitting_lane: FastLane, report: Callable[[Exception], None]
+) -> type[FastLaneProtocol]:
+    """The protocol over the lanes of a process. `report` is told of the lanes' own faults."""
+    members = {"lane": lane, "admitting_lane": admitting_lane, "report": staticmethod(report)}
+    return type("FastLaneProtocol", (FastLaneProtocol,), members)

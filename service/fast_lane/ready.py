@@ -12,7 +12,9 @@ from pydantic_core import to_json
 
 from rules.language import Decision
 from service.decide import Answer, SourceState
+from service.fast_lane.heads import header_lines
 from service.gateways.authzen_answers import data_source, evaluation_answer
+from service.gateways.checks import duties, effect_headers
 
 DefaultHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 """What the server puts before the headers of every answer: the date, which it renews each second."""
@@ -34,7 +36,7 @@ class Frame:
     def __init__(self, headers: DefaultHeaders, sources: tuple[SourceState, ...], at: datetime) -> None:
         self.headers = headers
         self.sources = sources
-        self.lines = _STATUS_LINE + b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.lines = _STATUS_LINE + header_lines(headers)
         self.data = to_json([data_source(source, at) for source in sources])
         self.since = at
         self.until = min((_next_age(source.dated, at) for source in sources), default=_END)
@@ -49,13 +51,17 @@ def _next_age(dated: datetime, at: datetime) -> datetime:
 class Ready:
     """One decision, ready to be given again to whoever is in the same position."""
 
-    __slots__ = ("_middle", "_own_bytes", "_tail", "beginning", "decision", "frame", "head", "rest")
+    __slots__ = ("_middle", "_own_bytes", "_tail", "beginning", "decision", "duties", "frame", "head", "rest", "said")
 
     def __init__(self, answer: Answer) -> None:
         self.decision: Decision = answer.decision
         self.beginning, self._middle, self._tail = _cut(answer)
         self._own_bytes = len(self.beginning) + len(answer.id)
         """INVARIANT: the ids of decisions are of one length."""
+        self.said = b"\r\n" + header_lines(effect_headers(answer.decision))
+        """What gateways are told of it, after its id; then comes the country."""
+        self.duties = header_lines(duties(answer.decision))
+        """The same, after the country."""
         self.frame: Frame | None = None
         self.head = b""
         """Before what ends the head; right in its frame."""
@@ -72,7 +78,8 @@ class Ready:
     @property
     def size_bytes(self) -> int:
         """About what it takes."""
-        return FIXED_BYTES + len(self.beginning) + 2 * (len(self._middle) + len(self._tail)) + 1_000
+        once = len(self.beginning) + len(self.said) + len(self.duties)
+        return FIXED_BYTES + once + 2 * (len(self._middle) + len(self._tail)) + 1_000
 
 
 def _cut(answer: Answer) -> tuple[bytes, bytes, bytes]:

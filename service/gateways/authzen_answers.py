@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, cast
 
-from rules.language import Decision, Obligation
+from rules.language import DEFAULT_STATUS, Decision, Obligation
 from rules.traces import Explanation
 from service.decide import Answer, Located, SourceState
 from service.errors import ServiceError, problem_of
@@ -38,9 +38,11 @@ def evaluation_answer(answer: Answer, explanation: Explanation | None = None) ->
         "data": [data_source(source, asked_at) for source in answer.sources],
         "unknown": list(decision.unknown),
         "monitored": list(decision.monitored),
-        "obligations": [_obligation(obligation) for obligation in decision.obligations],
+        "obligations": [obligation_member(obligation) for obligation in decision.obligations],
         "expires_at": written(decision.expires_at) if decision.expires_at else None,
     }
+    if decision.effect != "allow":
+        context["status"] = status_of(decision)
     if explanation is not None:
         context["trace"] = trace(explanation, answer.located)
     return {"decision": decision.effect == "allow", "context": context}
@@ -66,6 +68,11 @@ def trace(explanation: Explanation, located: Located) -> dict[str, Any]:
             "kinds": sorted(location.kinds),
         },
     }
+
+
+def status_of(decision: Decision) -> int:
+    """What HTTP answers to a client that is not let through: a rule's own status, of a denial."""
+    return decision.status if decision.effect == "deny" else DEFAULT_STATUS
 
 
 def written(moment: datetime) -> str:
@@ -98,7 +105,8 @@ def _properties(text: str) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], json.loads(text))
 
 
-def _obligation(obligation: Obligation) -> ObligationMember:
+def obligation_member(obligation: Obligation) -> ObligationMember:
+    """An obligation as answers hold it."""
     return {"id": obligation.id, "type": obligation.type, "properties": dict(_properties(obligation.properties))}
 
 

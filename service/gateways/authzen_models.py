@@ -1,11 +1,11 @@
 """The documents that AuthZEN 1.0 requests and answers consist of, as the OpenAPI document shows them.
 
-SOURCE: OpenID AuthZEN Authorization API 1.0, sections 5 to 7. Members that are not named here are ignored.
+SOURCE: OpenID AuthZEN Authorization API 1.0, sections 5 to 9. Members that are not named here are ignored.
 """
 
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
@@ -58,12 +58,11 @@ class Action(TypedDict):
     properties: NotRequired[dict[str, Any]]
 
 
-class Context(TypedDict):
-    """The circumstances."""
+class Circumstances(TypedDict):
+    """What the contexts of questions and of searches have in common."""
 
     ip: NotRequired[Annotated[str, Field(description="The client's address. One that is none is an unknown address.")]]
     time: NotRequired[Annotated[str, Field(description=TIME, json_schema_extra=TIME_SCHEMA)]]
-    known_at: NotRequired[Annotated[str, Field(description=KNOWN_AT, json_schema_extra=TIME_SCHEMA)]]
     at_least: NotRequired[Annotated[str, Field(description=AT_LEAST, max_length=100)]]
     activity: NotRequired[
         Annotated[
@@ -71,6 +70,12 @@ class Context(TypedDict):
             Field(description="Distinct values used, by duration such as `PT24H`; only where allowed."),
         ]
     ]
+
+
+class Context(Circumstances):
+    """The circumstances."""
+
+    known_at: NotRequired[Annotated[str, Field(description=KNOWN_AT, json_schema_extra=TIME_SCHEMA)]]
 
 
 class Evaluation(TypedDict):
@@ -142,6 +147,80 @@ class EvaluationsDocument(TypedDict):
     options: NotRequired[Options]
 
 
+IGNORED = "Ignored: it is what is searched for."
+TOKEN = "The `next_token` of the page before. Everything else must be as it was in the request for that."
+LIMIT = "The most results on a page."
+
+
+Refused = Annotated[Any, WithJsonSchema({"not": {}, "description": "Refused: a search cannot heed it."})]
+"""What would change the results if it were heeded, and so is not ignored as other members are."""
+
+
+class SearchContext(Circumstances):
+    """The circumstances of a search, which is made from what is known now."""
+
+    known_at: NotRequired[Refused]
+
+
+class PropertiesWanted(TypedDict):
+    """Facts of one account, which cannot be said of all that are searched for."""
+
+    entity: NotRequired[Refused]
+    declared: NotRequired[Refused]
+
+
+class PageWanted(TypedDict):
+    """Which part of the results is wanted."""
+
+    token: NotRequired[Annotated[str, Field(description=TOKEN)]]
+    limit: NotRequired[Annotated[int, Field(ge=0, description=LIMIT)]]
+
+
+class SubjectWanted(TypedDict):
+    """Which kind of subject is searched for. Only those of the type `account` can be found."""
+
+    type: Name
+    id: NotRequired[Annotated[Any, Field(description=IGNORED)]]
+    properties: NotRequired[PropertiesWanted]
+
+
+class ResourceWanted(TypedDict):
+    """Which kind of resource is searched for. What is registered has no type: it is found whatever the type."""
+
+    type: Name
+    id: NotRequired[Annotated[Any, Field(description=IGNORED)]]
+    properties: NotRequired[dict[str, Any]]
+
+
+class SubjectSearch(TypedDict):
+    """Who may do this with that resource?"""
+
+    subject: SubjectWanted
+    resource: Resource
+    action: Action
+    context: NotRequired[SearchContext]
+    page: NotRequired[PageWanted]
+
+
+class ResourceSearch(TypedDict):
+    """With which resources may this subject do this?"""
+
+    subject: Subject
+    resource: ResourceWanted
+    action: Action
+    context: NotRequired[SearchContext]
+    page: NotRequired[PageWanted]
+
+
+class ActionSearch(TypedDict):
+    """What may this subject do with that resource?"""
+
+    subject: Subject
+    resource: Resource
+    context: NotRequired[SearchContext]
+    page: NotRequired[PageWanted]
+
+
 class RuleSetName(TypedDict):
     """The rule set that decided."""
 
@@ -180,6 +259,9 @@ class AnswerContext(TypedDict):
     monitored: Annotated[list[str], Field(description="Rules in monitor mode that would have held.")]
     obligations: list[ObligationMember]
     expires_at: Annotated[Moment | None, Field(description="When a date next changes what is decided; null if never.")]
+    status: NotRequired[
+        Annotated[int, Field(description="What HTTP answers to a client that is not let through; not with `allow`.")]
+    ]
     trace: NotRequired[Annotated[dict[str, Any], Field(description="Why; only if `explain=true`.")]]
 
 
@@ -216,12 +298,50 @@ class EvaluationsAnswer(TypedDict):
     evaluations: list[EvaluationAnswer | FaultyItem]
 
 
+class PageFound(TypedDict):
+    """Which part of the results this is."""
+
+    next_token: Annotated[str, Field(description="Where the next page begins; empty if there is none.")]
+    count: Annotated[int, Field(ge=0, description="Results on this page.")]
+    total: NotRequired[Annotated[int, Field(ge=0, description="Results on all pages; only if that is known.")]]
+
+
+class FoundMember(TypedDict):
+    """A subject or a resource that was found."""
+
+    type: str
+    id: str
+
+
+class FoundAction(TypedDict):
+    """An action that was found."""
+
+    name: str
+
+
+class MembersFound(TypedDict):
+    """Subjects or resources of which an evaluation says `allow`, in the order of their ids."""
+
+    page: PageFound
+    results: list[FoundMember]
+
+
+class ActionsFound(TypedDict):
+    """Actions of which an evaluation says `allow`, in the order of their names."""
+
+    page: PageFound
+    results: list[FoundAction]
+
+
 class Configuration(TypedDict):
     """Where the endpoints are."""
 
     policy_decision_point: str
     access_evaluation_endpoint: str
     access_evaluations_endpoint: str
+    search_subject_endpoint: str
+    search_resource_endpoint: str
+    search_action_endpoint: str
 
 
 class ProblemFault(TypedDict):

@@ -21,12 +21,15 @@ from service.gateways.authzen_models import Context, Evaluation, Evaluations, Su
 ACCOUNT = "account"
 """The one type of subject that can be registered."""
 
+OWN_FACTS = frozenset(("entity", "declared"))
+"""Properties of a subject that are said in place of what is registered."""
+
 ADDRESS_LIMIT = 256
 """Longer text names no address."""
 FAULTS_SHOWN = 20
 _FAULTY_NAME = "[key]"
 
-Permission: TypeAlias = Literal["time", "facts", "explain"]
+Permission: TypeAlias = Literal["time", "facts", "explain", "search"]
 Permissions: TypeAlias = frozenset[Permission]
 
 T = TypeVar("T")
@@ -52,7 +55,7 @@ def read_evaluation(body: bytes) -> Evaluation:
     Raises:
         BadRequest: the body is not JSON, or not a question.
     """
-    return _read_json(_EVALUATION, body)
+    return read_json(_EVALUATION, body)
 
 
 def read_evaluations(body: bytes) -> Evaluations:
@@ -61,7 +64,7 @@ def read_evaluations(body: bytes) -> Evaluations:
     Raises:
         BadRequest: the body is not JSON, or its frame is faulty.
     """
-    return _read_json(_EVALUATIONS, body)
+    return read_json(_EVALUATIONS, body)
 
 
 def read_item(defaults: Mapping[str, Any], item: object) -> Evaluation:
@@ -107,7 +110,7 @@ def access_request(evaluation: Evaluation, caller: Caller) -> AccessRequest:
 def _require_text(at: str, id: str) -> None:
     """An id that not every database can hold is refused by all: else one knows nothing of it, and another fails."""
     if "\0" in id:
-        raise _fault(at, "holds a null character")
+        raise fault(at, "holds a null character")
 
 
 def _address(context: Context) -> str | None:
@@ -127,10 +130,10 @@ def _known_at(context: Context, caller: Caller) -> datetime | None:
         return None
     _require("time", caller, "`context.known_at`")
     if not caller.is_told_why:
-        raise _fault("/context/known_at", "decisions are made from what is known now: ask with `explain=true`")
+        raise fault("/context/known_at", "decisions are made from what is known now: ask with `explain=true`")
     known_at = _instant("/context/known_at", context["known_at"])
     if known_at > caller.now:
-        raise _fault("/context/known_at", "nobody knows yet what will be known then")
+        raise fault("/context/known_at", "nobody knows yet what will be known then")
     return known_at
 
 
@@ -140,11 +143,11 @@ def _instant(at: str, text: str) -> datetime:
             raise ValueError(f"`{text}` is not a time: write `2026-01-31T12:00:00Z`")
         return parse_instant(text)
     except ValueError as error:
-        raise _fault(at, str(error)) from None
+        raise fault(at, str(error)) from None
 
 
 def _inline(properties: SubjectProperties | None, caller: Caller) -> InlineFacts | None:
-    if not properties or not ("entity" in properties or "declared" in properties):
+    if not properties or OWN_FACTS.isdisjoint(properties):
         return None
     _require("facts", caller, "`subject.properties.entity` and `subject.properties.declared`")
     entity, declared = properties.get("entity"), properties.get("declared")
@@ -155,8 +158,8 @@ def _inline(properties: SubjectProperties | None, caller: Caller) -> InlineFacts
 
 
 def _code(signal: str, code: str) -> Jurisdiction:
-    if fault := fault_of(code):
-        raise _fault(pointer("/subject/properties/declared", signal), fault)
+    if wrong := fault_of(code):
+        raise fault(pointer("/subject/properties/declared", signal), wrong)
     return Jurisdiction(code)
 
 
@@ -175,7 +178,7 @@ def _duration(count: str, window: str) -> timedelta:
     try:
         return parse_duration(window)
     except ValueError as error:
-        raise _fault(pointer(pointer("/context/activity", count), window), str(error)) from None
+        raise fault(pointer(pointer("/context/activity", count), window), str(error)) from None
 
 
 def _require(permission: Literal["time", "facts"], caller: Caller, what: str) -> None:
@@ -183,11 +186,17 @@ def _require(permission: Literal["time", "facts"], caller: Caller, what: str) ->
         raise NotAllowed(f"this caller may not set {what}")
 
 
-def _fault(at: str, message: str) -> BadRequest:
+def fault(at: str, message: str) -> BadRequest:
+    """A fault of one value of a body."""
     return BadRequest(f"{at}: {message}", (RequestFault(at, message),))
 
 
-def _read_json(adapter: TypeAdapter[T], body: bytes) -> T:
+def read_json(adapter: TypeAdapter[T], body: bytes) -> T:
+    """A body of this shape.
+
+    Raises:
+        BadRequest: it is not JSON, or of another shape.
+    """
     if b"NaN" in body or b"Infinity" in body:
         _refuse_what_is_no_number(body)
     try:
@@ -212,7 +221,7 @@ def _refuse_constant(word: str) -> NoReturn:
 def _refuse(invalid: ValidationError) -> NoReturn:
     errors = invalid.errors(include_url=False, include_input=False)
     faults = tuple(RequestFault(_at(error), _message(error)) for error in errors[:FAULTS_SHOWN])
-    detail = "; ".join(f"{fault.at}: {fault.message}" if fault.at else fault.message for fault in faults)
+    detail = "; ".join(f"{found.at}: {found.message}" if found.at else found.message for found in faults)
     raise BadRequest(detail, faults)
 
 

@@ -83,6 +83,12 @@ def trusted_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     return tuple(network for network in networks.values() if network)
 
 
+def is_within(text: str, networks: Iterable[Network]) -> bool:
+    """Whether a text is an address of one of these networks."""
+    number = number_of(text)
+    return number is not None and _is_among(number, networks)
+
+
 def client_address(peer: str | None, headers: Headers, policy: AddressPolicy) -> ClientAddress:
     """The address of the client behind a peer; `peer` is None for a connection that has no address."""
     number = number_of(peer) if peer else None
@@ -174,9 +180,13 @@ def _hop(text: str) -> Hop:
 
 
 def _is_trusted(number: int, policy: AddressPolicy) -> bool:
+    return _is_among(number, policy.trusted)
+
+
+def _is_among(number: int, networks: Iterable[Network]) -> bool:
     """INVARIANT: an address that only embeds a trusted one (6to4, NAT64) is not trusted; a mapped one is the same."""
     family = is_ipv4(number)
-    return any(first <= number <= last and is_ipv4(first) == family for first, last in policy.trusted)
+    return any(first <= number <= last and is_ipv4(first) == family for first, last in networks)
 
 
 def _known(number: int) -> ClientAddress:

@@ -1,9 +1,10 @@
 """Reads requests and writes answers over ASGI, without a framework in between."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic_core import to_json
 
@@ -13,6 +14,13 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Door: TypeAlias = Literal["socket", "certificate"]
+"""What a connection came through that admits whoever could make it."""
+DOOR: Final = "cordon.door"
+"""Member of a request's `state` that names the door. A listener sets it, and nothing that a client sends can."""
+NO_PEER: Final = "unix"
+"""In place of an address, that of a peer that has none."""
 
 JSON_MEDIA_TYPE = b"application/json"
 REQUEST_ID = b"x-request-id"
@@ -26,6 +34,16 @@ LINGER_SECONDS = 2.0
 """For so long a client that is refused may go on sending."""
 
 
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A whole answer."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    """Names in lower case; all but the length of the body."""
+    body: bytes
+
+
 class Disconnected(Exception):
     """The client went away before its request was complete: there is nobody to answer."""
 
@@ -36,6 +54,22 @@ def header(scope: Scope, name: bytes) -> bytes | None:
         if key == name:
             return bytes(value)
     return None
+
+
+def door_of(scope: Scope) -> Door | None:
+    """The door that the connection came through; None: whoever asks must show who they are.
+
+    INVARIANT: it is what the listener says of itself, and not that a peer has no address: a TCP connection that was
+    reset has none either.
+    """
+    door: Door | None = (scope.get("state") or {}).get(DOOR)
+    return door
+
+
+def peer_of(scope: Scope) -> str:
+    """The address of the peer; a word that is none, where there is none."""
+    client = scope.get("client")
+    return client[0] if client else NO_PEER
 
 
 def echoed_request_id(request_id: bytes) -> tuple[bytes, bytes]:
@@ -96,6 +130,13 @@ async def send_json(
     more = [(name.lower().encode(), value.encode()) for name, value in headers.items()] if headers else ()
     await send(_start(status, body, *more))
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_answer(send: Send, answer: HttpAnswer) -> None:
+    """Send a whole answer."""
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def send_json_and_close(receive: Receive, send: Send, *, status: int, content: Mapping[str, object]) -> None:

@@ -18,6 +18,7 @@ Scope = Literal[
     "decide:time",
     "decide:facts",
     "decide:explain",
+    "decide:search",
     "role:viewer",
     "role:editor",
     "role:approver",
@@ -27,7 +28,12 @@ Scope = Literal[
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 FIRST = "bootstrap"
 """Id of the key that a new database is given."""
-_PERMISSIONS: Mapping[str, Permission] = {"decide:time": "time", "decide:facts": "facts", "decide:explain": "explain"}
+_PERMISSIONS: Mapping[str, Permission] = {
+    "decide:time": "time",
+    "decide:facts": "facts",
+    "decide:explain": "explain",
+    "decide:search": "search",
+}
 
 NAME_LIMIT = 200
 _KEY = re.compile(r"cordon_([a-z0-9]{1,32})_[A-Za-z0-9_-]{43}", re.ASCII)

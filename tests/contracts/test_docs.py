@@ -7,6 +7,7 @@ import pytest
 from rules.cases import parse_cases, run_cases
 from rules.parse import parse_ruleset
 from service.documents import read_document
+from service.gateways.routes import read_routes
 from service.packs import pack_documents
 from service.storage.directory import POLICY, load_directory
 from service.storage.records import COLUMNS
@@ -42,8 +43,13 @@ def test_every_link_within_the_tree_leads_to_a_file(page: Path) -> None:
 
 
 @pytest.mark.parametrize("block", WHOLE_YAML, ids=str)
-def test_every_yaml_block_is_a_rule_set_or_a_case_file(block: Block) -> None:
-    assert {"language", "cases"} & value(block).keys()
+def test_every_yaml_block_is_a_document_of_ours(block: Block) -> None:
+    assert {"language", "cases", "gateways"} & value(block).keys()
+
+
+@pytest.mark.parametrize("block", [block for block in WHOLE_YAML if "gateways" in value(block)], ids=str)
+def test_every_file_of_routes_shown_is_in_order(block: Block) -> None:
+    assert read_routes(value(block))
 
 
 @pytest.mark.parametrize("block", [block for block in WHOLE_YAML if "language" in value(block)], ids=str)

@@ -17,7 +17,7 @@ from tests.record.worker import working
 from tests.service.conftest import NOW, Asker
 from tests.valkey_server import ValkeyServer
 
-EVERYTHING: frozenset[Permission] = frozenset({"time", "facts", "explain"})
+EVERYTHING: frozenset[Permission] = frozenset({"time", "facts", "explain", "search"})
 
 SUITE: dict[str, Any] = {
     name: test

@@ -20,6 +20,7 @@ from service.follow import Clocks, Follower
 from service.misses import Key
 from service.programs import Programs
 from service.recorded import FactsCache, NoCache, RecordedDossiers
+from service.recorded_catalogue import RecordedCatalogue
 from service.recorded_rules import RecordedSource, ruleset_in_force
 from service.screenings import Kind, Screenings, Touched
 from service.storage.changes import KEPT, prune_changes
@@ -60,7 +61,8 @@ class Following:
         clocks = Clocks(database.now, self.ticks)
         self.follower = Follower(database, clocks, STALENESS, self.threads)
         self.dossiers = RecordedDossiers(database, self.follower, cache or NoCache(), self.threads)
-        source = RecordedSource(database, self.dossiers, self.follower, "small-world")
+        catalogue = RecordedCatalogue(database, self.follower, self.threads)
+        source = RecordedSource(database, self.dossiers, self.follower, catalogue, "small-world")
         self.programs = Programs(source, Telemetry(database.now), database.now)
         self.taken_up: list[set[str]] = []
 

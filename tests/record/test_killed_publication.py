@@ -32,15 +32,17 @@ QUESTION = {
 
 
 @contextmanager
-def process(url: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    command = [str(Path(sys.executable).with_name("cordon")), "serve", "--database", url, "--port", "0"]
+def process(url: str) -> Iterator[tuple[str, str, subprocess.Popen[str]]]:
+    """Where decisions are asked for, where the admin API is, and the process."""
+    ports = ["--port", "0", "--admin-port", "0"]
+    command = [str(Path(sys.executable).with_name("cordon")), "serve", "--database", url, *ports]
     environment = {**os.environ, "CORDON_KEYS": "none"}
     worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
     assert worker.stdout is not None
-    found = re.search(r"http://\S+", worker.stdout.readline())
-    assert found
+    greeting = "".join(worker.stdout.readline() for _ in range(3))
+    decisions, administration = re.findall(r"http://[^/\s]+(?= *$|/admin)", greeting, re.MULTILINE)
     try:
-        yield found[0], worker
+        yield decisions, administration, worker
     finally:
         worker.kill()
         worker.wait()
@@ -68,10 +70,10 @@ def test_a_publication_is_whole_or_did_not_happen(database_url: str) -> None:
         _, key = keys.create(writing, NewKey("publisher", ROLES), "cli:test")
     with database.reading() as connection:
         both = [row.revision for row in revisions(connection, "killed", None, 10)]
-    with process(database_url) as (witness, _):
+    with process(database_url) as (witness, _, _):
         wait_until(lambda: effect(witness) == "deny", "a witness that decides")
         for kill in range(KILLS):
-            with process(database_url) as (victim, worker):
+            with process(database_url) as (_, victim, worker):
                 ending = threading.Event()
                 publisher = threading.Thread(target=publish_without_pause, args=(victim, key, both, ending))
                 publisher.start()

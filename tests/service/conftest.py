@@ -139,7 +139,7 @@ def embedded() -> Locations:
 def serving(directory: Path, *, may: frozenset[Permission] | None = None, **settings: Any) -> Asker:
     """The service over a directory, its data loaded."""
     ids = count(1)
-    caller_may: frozenset[Permission] = frozenset({"time", "facts", "explain"}) if may is None else may
+    caller_may: frozenset[Permission] = frozenset({"time", "facts", "explain", "search"}) if may is None else may
     service = assemble(
         Settings(data=directory, caller_may=caller_may, **settings),
         clock=lambda: NOW,

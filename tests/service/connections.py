@@ -10,6 +10,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from service.gateways.wire import DOOR, Door
 from service.parts import Service
 from service.server import configure
 
@@ -53,10 +54,11 @@ class Exchange:
 class Connections:
     """Connections to one service. The server's default headers stand still."""
 
-    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop, door: Door | None = None) -> None:
         self.config = configure(service.app, service.protocol)
         self.config.load()
         self._loop = loop
+        self._app_state = {} if door is None else {DOOR: door}
         self.state = ServerState()
         self.state.default_headers = list(DATE)
 
@@ -100,7 +102,7 @@ class Connections:
 
     def _protocol(self) -> HttpToolsProtocol:
         kind = cast(type[HttpToolsProtocol], self.config.http_protocol_class)
-        return kind(config=self.config, server_state=self.state, app_state={}, _loop=self._loop)
+        return kind(config=self.config, server_state=self.state, app_state=dict(self._app_state), _loop=self._loop)
 
 
 async def _settle(turns: int = 8) -> None:

@@ -307,6 +307,9 @@ def test_the_metadata_names_only_endpoints_that_there_are(asker: Asker) -> None:
         "policy_decision_point": "http://cordon.test",
         "access_evaluation_endpoint": "http://cordon.test/access/v1/evaluation",
         "access_evaluations_endpoint": "http://cordon.test/access/v1/evaluations",
+        "search_subject_endpoint": "http://cordon.test/access/v1/search/subject",
+        "search_resource_endpoint": "http://cordon.test/access/v1/search/resource",
+        "search_action_endpoint": "http://cordon.test/access/v1/search/action",
     }
     for endpoint in list(response.json().values())[1:]:
         assert asker.post(endpoint.removeprefix("http://cordon.test"), question()).status_code == 200
@@ -341,7 +344,8 @@ def test_a_request_is_decided_for_the_moment_when_all_of_it_is_there(tmp_path: P
     """Else whoever holds a body back is answered by the rules, the facts and the keys of an earlier time."""
     shown = [NOW]
     service = serving(write_world(tmp_path)).service
-    authzen = replace(service.app._hot[EVALUATION].__self__, clock=lambda: shown[0])  # type: ignore[attr-defined]
+    authzen = service.app._hot[EVALUATION].__self__  # type: ignore[attr-defined]
+    authzen = replace(authzen, reception=replace(authzen.reception, clock=lambda: shown[0]))
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:

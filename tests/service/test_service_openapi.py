@@ -14,8 +14,12 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.service.conftest import Asker, question
 
 PATHS = ("/access/v1/evaluation", "/access/v1/evaluations")
+SEARCHES = ("subject", "resource", "action")
+ASKED = (*PATHS, *(f"/access/v1/search/{kind}" for kind in SEARCHES))
 JSON_HEADERS = {"content-type": "application/json"}
-OPERATIONS = ("configuration", "evaluation", "evaluations", "index", "livez", "metrics", "readyz")
+PLAIN = ("configuration", "index", "livez", "metrics", "readyz")
+CHECKS = ("check_envoy", "check_forward_auth", "check_nginx")
+OPERATIONS = (*CHECKS, "evaluation", "evaluations", *(f"search_{kind}" for kind in SEARCHES), *PLAIN)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
@@ -36,29 +40,33 @@ QUESTIONS = st.fixed_dictionaries(
         "action": st.fixed_dictionaries({"name": IDS}) | JSON,
         "context": st.fixed_dictionaries({}, optional={"ip": JSON, "time": JSON, "activity": ACTIVITY | JSON}) | JSON,
         "evaluations": st.lists(JSON, max_size=3) | JSON,
+        "page": st.fixed_dictionaries({}, optional={"limit": JSON, "token": JSON}) | JSON,
         "options": st.fixed_dictionaries({"evaluations_semantic": TYPES}) | JSON,
     },
 )
+
+
+ANSWERS = ("decision", "evaluations", "results")
 
 
 def answers_honestly(asker: Asker, path: str, body: bytes) -> None:
     """Whatever the body: an answer or a bad request, never a failure, and always JSON."""
     response = asker.send("POST", path + "?explain=true", body, JSON_HEADERS)
     assert response.status_code in (200, 400)
-    assert ("decision" in response.json() or "evaluations" in response.json()) is (response.status_code == 200)
+    assert (not response.json().keys().isdisjoint(ANSWERS)) is (response.status_code == 200)
 
 
-@given(path=st.sampled_from(PATHS), document=QUESTIONS | JSON)
+@given(path=st.sampled_from(ASKED), document=QUESTIONS | JSON)
 def test_no_json_makes_the_service_fail(asker: Asker, path: str, document: object) -> None:
     answers_honestly(asker, path, json.dumps(document).encode())
 
 
-@given(path=st.sampled_from(PATHS), body=st.binary(max_size=200))
+@given(path=st.sampled_from(ASKED), body=st.binary(max_size=200))
 def test_no_bytes_make_the_service_fail(asker: Asker, path: str, body: bytes) -> None:
     answers_honestly(asker, path, body)
 
 
-@given(position=st.integers(0, 200), noise=st.binary(min_size=1, max_size=4), path=st.sampled_from(PATHS))
+@given(position=st.integers(0, 200), noise=st.binary(min_size=1, max_size=4), path=st.sampled_from(ASKED))
 def test_no_noise_in_a_good_question_makes_the_service_fail(
     asker: Asker, position: int, noise: bytes, path: str
 ) -> None:
@@ -94,7 +102,8 @@ def test_the_openapi_document_lists_every_endpoint_and_no_framework_error(asker:
     named = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
     assert named == set(OPERATIONS)
     assert "422" not in json.dumps(document)
-    assert set(document["paths"]["/access/v1/evaluation"]["post"]["responses"]) == {"200", "400", "403", "413", "503"}
+    for path in ASKED:
+        assert set(document["paths"][path]["post"]["responses"]) == {"200", "400", "403", "413", "503"}
 
 
 def described(asker: Asker, model: str, member: str) -> Any:
@@ -114,6 +123,30 @@ def test_the_described_form_of_a_time_refuses_what_is_refused(asker: Asker, time
 def test_the_described_form_of_a_time_lets_through_what_is_read(asker: Asker, time: str) -> None:
     assert re.search(described(asker, "Context", "time")["pattern"], time)
     assert asker.post(PATHS[0], question(time=time)).status_code == 200
+
+
+def test_searches_are_described_without_what_they_search_for(asker: Asker) -> None:
+    models = asker.get("/openapi.json").json()["components"]["schemas"]
+    assert "action" not in models["ActionSearch"]["properties"]
+    for wanted in ("SubjectWanted", "ResourceWanted"):
+        assert models[wanted]["required"] == ["type"]
+        assert models[wanted]["properties"]["id"]["description"].startswith("Ignored")
+
+
+@pytest.mark.parametrize(("model", "member"), [("SearchContext", "known_at"), ("PropertiesWanted", "entity")])
+def test_what_no_search_can_heed_is_described_as_refused(asker: Asker, model: str, member: str) -> None:
+    assert described(asker, model, member)["not"] == {}
+
+
+def test_pages_are_followed_as_the_openapi_document_says(asker: Asker) -> None:
+    """Each page's token is given back: the answer is as described too, and the last one says that it is the last."""
+    search = operation(asker, "search_subject")
+    body: dict[str, Any] = {name: question()[name] for name in ("resource", "action")}
+    body |= {"subject": {"type": "account"}, "page": {"limit": 0}}
+    first = search.Case(body=body, media_type="application/json").call_and_validate()
+    body["page"] = {"token": first.json()["page"]["next_token"], "limit": 0}
+    second = search.Case(body=body, media_type="application/json").call_and_validate()
+    assert second.json()["page"] == first.json()["page"]
 
 
 def test_items_and_defaults_of_a_batch_are_described_member_by_member(asker: Asker) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.server import hold, listen
+from service.listening import hold, listen
 from service.settings import Settings
 from service.storage.database import Database, open_database
 from service.storage.instances import fleet
@@ -150,7 +150,7 @@ def test_workers_over_a_database_say_one_key_and_do_not_outlive_a_parent_that_is
     url = f"sqlite:///{tmp_path / 'cordon.db'}"
     database = open_database(url, lambda: NOW)
     upgrade(database)
-    process = start("--database", url, "--port", "0", "--workers", "2")
+    process = start("--database", url, "--port", "0", "--admin-port", "0", "--workers", "2")
     assert process.stdout is not None
     greeting = "".join(iter(process.stdout.readline, "Stop it with Ctrl-C.\n"))
     workers = workers_of(process.pid)
