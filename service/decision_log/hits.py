@@ -20,7 +20,7 @@ from service.decision_log.numbering import UNFIT, Numbers
 
 LINE_HITS = 256
 """The most in one line: readers take two thousand lines at once into their memory."""
-SAID_AT_ONCE = 8
+SAID_AT_ONCE = 32
 """Parts said before another thread is let on."""
 
 _SECOND = timedelta(seconds=1)

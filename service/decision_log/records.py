@@ -4,9 +4,7 @@ An answer has a line of its own; hits have one together.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
-from socket import inet_ntoa
+from socket import AF_INET6, inet_ntoa, inet_ntop
 from typing import Literal, TypeAlias
 
 from rules.facts import IPV4_MAPPED, Address
@@ -14,12 +12,14 @@ from service.decide import Answer, Hit
 from service.decision_log.fragments import Fragments, clipped
 from service.decision_log.freezing import Frozen, encode, written
 from service.decision_log.hits import Hits
+from service.geo.addresses import text_of
 
 Addresses: TypeAlias = Literal["masked", "full", "none"]
 """How much of an address is recorded."""
 
 MASKED_BITS = {4: 24, 6: 48}
 """Leading bits that a masked address keeps, by version."""
+_HOST_BITS = 128 - MASKED_BITS[6]
 
 
 class Records:
@@ -104,17 +104,13 @@ class Records:
         return encode(head)[:-1]
 
 
-@lru_cache(maxsize=16_384)
 def recorded_address(address: Address | None, addresses: Addresses) -> str | None:
     """The text of an address as far as it is recorded: `203.0.113.0/24`, `2001:db8:1::/48`, whole, or nothing."""
     if address is None or addresses == "none":
         return None
-    is_ipv4 = address >> 32 == IPV4_MAPPED >> 32
-    if is_ipv4 and addresses == "masked":
-        return f"{inet_ntoa((address >> 8 & 0xFFFFFF).to_bytes(3, 'big') + bytes(1))}/{MASKED_BITS[4]}"
-    size, bits = (32, MASKED_BITS[4]) if is_ipv4 else (128, MASKED_BITS[6])
-    number = address & (1 << size) - 1
-    form = IPv4Address if is_ipv4 else IPv6Address
     if addresses == "full":
-        return str(form(number))
-    return f"{form(number >> size - bits << size - bits)}/{bits}"
+        return text_of(address)
+    if address >> 32 == IPV4_MAPPED >> 32:
+        return f"{inet_ntoa((address >> 8 & 0xFFFFFF).to_bytes(3, 'big') + bytes(1))}/{MASKED_BITS[4]}"
+    masked = (address >> _HOST_BITS << _HOST_BITS).to_bytes(16, "big")
+    return f"{inet_ntop(AF_INET6, masked)}/{MASKED_BITS[6]}"
