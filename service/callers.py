@@ -161,7 +161,9 @@ class Callers:
         if wait := self._attempts.wait_seconds(peer):
             return TooManyRequests(TOO_MANY, wait)
         self._attempts.failed(peer)
-        return NotAuthenticated(f"{reason}: send one with the scope `decide` as `Authorization: Bearer …`")
+        return NotAuthenticated(
+            f"{reason}: send one with the scope `decide` as `Authorization: Bearer …`, a gateway as `X-Cordon-Key`"
+        )
 
 
 def _credential(authorization: bytes | None, api_key: bytes | None) -> bytes | None:

@@ -3,7 +3,7 @@
 import json
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -110,7 +110,7 @@ def _assembled(settings: Settings, locations: Locations | None = None) -> Servic
     except Unavailable as error:
         fail(f"cordon: not serving: the database cannot be reached: {error}")
     except Unusable as error:
-        fail(f"cordon: not serving: {error}")
+        fail(*(f"cordon: not serving: {line}" for line in str(error).splitlines()))
 
 
 def _renew_addresses(service: Service) -> None:
@@ -131,7 +131,9 @@ def _settings(options: dict[str, Any]) -> Settings:
 
 def _said(error: ErrorDetails) -> str:
     place = ".".join(map(str, error["loc"]))
-    message = error["msg"].removeprefix("Value error, ").lower()
+    message = error["msg"].removeprefix("Value error, ").partition(", unable to parse")[0]
+    message = message.replace("Input should be", "must be").replace("'", "`")
+    message = message[:1].lower() + message[1:]
     return f"`{place}`: {message}" if place else message
 
 
@@ -156,10 +158,11 @@ def _greeting(settings: Settings, snapshot: Snapshot | None, places: Places) -> 
     may_explain = "explain" in settings.permissions
     return [
         f"Cordon serves `{ruleset.id}`, revision {ruleset.revision}, at {url}",
-        f"  {url}/readyz        the rules and data in force",
-        f"  {url}/openapi.json  every endpoint",
-        *_socket_lines(places),
-        *_grpc_lines(settings),
+        *_aligned(
+            (f"{url}/readyz", "the rules and data in force"),
+            (f"{url}/openapi.json", "every endpoint"),
+            *_gateway_places(settings, places),
+        ),
         f"Ask it something{' (add ?explain=true to be told why)' if may_explain else ''}:",
         f"  {example(snapshot, url, _identification(settings))}",
         "Stop it with Ctrl-C.",
@@ -174,23 +177,30 @@ def _record_greeting(settings: Settings, places: Places) -> list[str]:
     url, admin_url = places.decisions.url, places.admin.url
     return [
         f"Cordon serves a database at {url}",
-        f"  {url}/readyz                 the rules and data in force",
-        f"  {admin_url}/admin/v1/openapi.json  the admin API",
-        *_socket_lines(places),
-        *_grpc_lines(settings),
+        *_aligned(
+            (f"{url}/readyz", "the rules and data in force"),
+            (f"{admin_url}/admin/v1/openapi.json", "the admin API"),
+            *_gateway_places(settings, places),
+        ),
         *first_key_lines(settings, admin_url),
         "Stop it with Ctrl-C.",
     ]
 
 
-def _socket_lines(places: Places) -> list[str]:
-    return [f"  {places.socket.url}  decisions, for gateways of this machine"] if places.socket is not None else []
+def _gateway_places(settings: Settings, places: Places) -> Iterator[tuple[str, str]]:
+    """Where gateways ask, and which."""
+    if places.socket is not None:
+        yield places.socket.url, "decisions, for gateways of this machine"
+    if settings.grpc_socket is not None:
+        yield f"unix:{settings.grpc_socket}", "decisions, for Envoy by gRPC"
+    if settings.grpc_port is not None:
+        yield f"{settings.host}:{settings.grpc_port}", "decisions, for Envoy by gRPC"
 
 
-def _grpc_lines(settings: Settings) -> list[str]:
-    places = [f"unix:{settings.grpc_socket}"] if settings.grpc_socket is not None else []
-    places += [f"{settings.host}:{settings.grpc_port}"] if settings.grpc_port is not None else []
-    return [f"  {place}  decisions, for Envoy by gRPC" for place in places]
+def _aligned(*rows: tuple[str, str]) -> list[str]:
+    """Places, and in a column of its own what is there."""
+    width = max(len(place) for place, _ in rows)
+    return [f"  {place:<{width}}  {what}" for place, what in rows]
 
 
 def _identification(settings: Settings) -> str:

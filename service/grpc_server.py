@@ -24,7 +24,15 @@ GRACE_SECONDS = 2.0
 REQUEST_LIMIT_BYTES = 1024 * 1024
 """Attributes, certificates and a part of the body, where Envoy is told to send them."""
 
-_OPTIONS = (("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", REQUEST_LIMIT_BYTES))
+METADATA_LIMIT_BYTES = 1024 * 1024
+"""As much as the headers that Envoy lets in, from which it is made: what is too long is answered, and is no outage."""
+
+_OPTIONS = (
+    ("grpc.so_reuseport", 1),
+    ("grpc.max_receive_message_length", REQUEST_LIMIT_BYTES),
+    ("grpc.max_metadata_size", METADATA_LIMIT_BYTES),
+    ("grpc.absolute_max_metadata_size", METADATA_LIMIT_BYTES),
+)
 
 
 @dataclass(frozen=True, slots=True)

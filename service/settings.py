@@ -130,8 +130,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.data is None) == (self.database is None):
-            raise ValueError("give a directory (`data`) or a database (`database`), and not both")
+        if self.data is None and self.database is None:
+            raise ValueError("nothing is named to serve: give `data`, a directory, or `database`, a URL")
+        if self.data is not None and self.database is not None:
+            raise ValueError("give `data` or `database`, and not both; `CORDON_DATA` and `CORDON_DATABASE` count too")
         return self
 
     @model_validator(mode="after")

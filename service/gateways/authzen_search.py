@@ -175,7 +175,7 @@ class AuthZenSearch:
 
     async def _act(self, read: _Read, find: _Find, call: Call) -> dict[str, Any]:
         if "search" not in call.may:
-            raise NotAllowed("this caller may not search")
+            raise NotAllowed("this caller may not search: a key needs the scope `decide:search`")
         search = read(call.body)
         request = access_request(search.evaluation, Caller(call.may, call.now))
         place = search.place()

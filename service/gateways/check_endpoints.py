@@ -31,7 +31,7 @@ class Wire:
 
 
 WIRES: Final[Mapping[str, Wire]] = {
-    "nginx": Wire(answer_to_nginx, "Answer a subrequest of nginx (`auth_request`)", (400, 403, 404, 429, 500)),
+    "nginx": Wire(answer_to_nginx, "Answer a subrequest of nginx (`auth_request`)", (400, 403, 404, 429)),
     "forward-auth": Wire(answer_to_forward_auth, "Answer Traefik, Caddy, APISIX or HAProxy", STOPPED),
     "envoy": Wire(answer_to_envoy, "Answer Envoy (`ext_authz` over HTTP)", STOPPED, is_open_ended=True),
 }

@@ -155,7 +155,8 @@ class GatewayChecks:
         seconds = min(route.keep_seconds, int(left))
         if seconds < 1:
             return (NOT_KEPT,)
-        return ((b"cache-control", b"private, max-age=%d" % seconds), (b"x-accel-expires", b"%d" % seconds))
+        nginx = seconds - 1  # it counts from the beginning of its second, to the end of the last one
+        return ((b"cache-control", b"private, max-age=%d" % seconds), (b"x-accel-expires", b"%d" % nginx))
 
     def _cannot(self, error: ServiceError, route: Route | None, incoming: Incoming) -> Verdict:
         """No decision: what the route says of that; but whoever asked wrongly is told so."""

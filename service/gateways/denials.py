@@ -28,7 +28,8 @@ _PAGE = Environment(autoescape=True).from_string(
     '<meta name="robots" content="noindex"><title>{{ title }}</title><style>'
     "body{font:1.1em/1.5 sans-serif;max-width:36em;margin:12vh auto;padding:0 1em;color:#222;background:#fff}"
     "dt{color:#555;font-size:.85em}dd{margin:0 0 .6em;overflow-wrap:anywhere}</style></head><body><main>"
-    "<h1>{{ title }}</h1><p>{{ detail }}</p>{% if message %}<p>{{ message }}</p>{% endif %}"
+    "<h1>{{ title }}</h1><p>{{ detail }}</p>"
+    '{% if message %}<p lang="" dir="auto">{{ message }}</p>{% endif %}'  # in the language of the rule, whichever it is
     '{% if verify %}<p><a href="{{ verify }}">{{ texts.verify }}</a></p>{% endif %}<dl>'
     "{% if policy %}<dt>{{ texts.policy }}</dt><dd>{{ policy }}</dd>{% endif %}"
     "{% if decision_id %}<dt>{{ texts.decision }}</dt><dd><code>{{ decision_id }}</code></dd>{% endif %}"

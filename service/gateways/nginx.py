@@ -13,6 +13,8 @@ from service.gateways.wire import HttpAnswer
 
 _DENIALS = (401, 403)
 """What nginx takes for a denial."""
+_FAULT = 400
+"""What nginx takes for an error, and for none on which a door that is left open opens: Cordon could be asked."""
 _STATUS = b"x-error-status"
 _BODY = b"x-error-body"
 _IN_PLACE = {
@@ -21,6 +23,9 @@ _IN_PLACE = {
     b"link": b"x-error-link",
 }
 """Headers of a denial that would otherwise be those of the answer to nginx."""
+CARRIED_BYTES = 12 * 1024
+"""Of one header. All of them together must be shorter than `proxy_buffer_size` of the configuration that ships: more is
+an error to nginx, and may let the request through."""
 
 
 def answer_to_nginx(verdict: Verdict) -> HttpAnswer:
@@ -28,13 +33,13 @@ def answer_to_nginx(verdict: Verdict) -> HttpAnswer:
     if verdict.may_go_on:
         return HttpAnswer(200, verdict.headers, b"")
     if verdict.effect == "fault":
-        status = 500 if verdict.status in _DENIALS else verdict.status
+        status = _FAULT if verdict.status in _DENIALS else verdict.status
         return HttpAnswer(status, verdict.headers, verdict.body)
     return HttpAnswer(403, tuple(_carried(verdict)), b"")
 
 
 def _carried(verdict: Verdict) -> Iterator[tuple[bytes, bytes]]:
     headers: Headers = verdict.headers
-    yield from ((_IN_PLACE.get(name, name), value) for name, value in headers)
+    yield from ((_IN_PLACE.get(name, name), value) for name, value in headers if len(value) <= CARRIED_BYTES)
     yield _STATUS, b"%d" % verdict.status
-    yield _BODY, verdict.body
+    yield _BODY, verdict.body if len(verdict.body) <= CARRIED_BYTES else b""

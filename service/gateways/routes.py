@@ -185,22 +185,44 @@ def _lower(name: str) -> bytes:
 _KINDS = ("[text]", "[header]", "[key]")
 """Steps of the validator's own within a place."""
 
+_KEEP: Final = f"must be a whole number from 0 to {KEEP_LIMIT_SECONDS}"
+"""Of the only number that a route has."""
+
+_NAME: Final = (
+    "is no name of a route: up to 64 of a-z, 0-9, `-` and `_`, the first and last of them a letter or a digit"
+)
+
 _MESSAGES = {
     "missing": "is missing",
     "extra_forbidden": "there is no such member",
     "string_type": "must be text",
-    "int_type": "must be a whole number",
+    "int_type": _KEEP,
+    "less_than_equal": _KEEP,
+    "greater_than_equal": _KEEP,
     "model_type": "must be a mapping",
     "model_attributes_type": "must be a mapping",
     "dict_type": "must be a mapping",
     "tuple_type": "must be a list",
     "string_too_short": "must not be empty",
+    "too_short": "must name a route at least",
     "string_pattern_mismatch": "holds characters that are not allowed here",
 }
 
 
 def _problem(error: ErrorDetails) -> Problem:
     steps = [step for step in error["loc"] if step not in _KINDS]
-    said = _MESSAGES.get(error["type"]) or error["msg"].removeprefix("Value error, ")
-    message = said[:1].lower() + said[1:].replace("'", "`")
-    return Problem(reduce(pointer, steps, ""), message, on_key=error["type"] == "extra_forbidden")
+    on_key = error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",)
+    return Problem(reduce(pointer, steps, ""), _said(error), on_key=on_key)
+
+
+def _said(error: ErrorDetails) -> str:
+    match error["type"], error["loc"][-1:]:
+        case "string_pattern_mismatch", ("[key]",):
+            return _NAME
+        case "model_type" | "model_attributes_type", ("[header]",):
+            return "must be text, or `{header: NAME}`"
+        case kind, _ if kind in _MESSAGES:
+            return _MESSAGES[kind]
+        case _:
+            said = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+            return said[:1].lower() + said[1:].replace("'", "`")

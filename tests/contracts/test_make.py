@@ -23,7 +23,7 @@ def planned(*words: str) -> str:
 def test_run_sets_up_and_serves_the_demo_on_the_loopback_address() -> None:
     plan = planned("run")
     assert "-m venv .venv" in plan
-    assert "serve --data demo --host 127.0.0.1 --port 8080" in plan
+    assert "serve --data demo --gateways deploy/gateways/gateways.yaml --host 127.0.0.1 --port 8080" in plan
 
 
 def test_run_takes_another_port() -> None:

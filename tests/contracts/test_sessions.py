@@ -50,8 +50,13 @@ def port() -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free: int = probe.getsockname()[1]
-    words = [f"{BIN}/cordon", "serve", "--data", "demo", "--host", "127.0.0.1", "--port", str(free)]
-    server = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = [f"{BIN}/cordon", "serve", "--data", "demo", "--gateways", "deploy/gateways/gateways.yaml"]
+    server = subprocess.Popen(
+        [*words, "--host", "127.0.0.1", "--port", str(free)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         wait_for(free)
         yield free

@@ -11,7 +11,8 @@ import pytest
 from service.app import assemble
 from service.decide import AccessRequest, Answer
 from service.errors import NotReady
-from service.gateways.checks import GatewayChecks, Incoming
+from service.gateways.checks import GatewayChecks, Incoming, Verdict
+from service.gateways.nginx import answer_to_nginx
 from service.settings import Settings
 from tests.service.conftest import NOW, Asker, embedded, write_world
 
@@ -170,7 +171,7 @@ def test_a_gateway_names_the_resource_and_the_action_where_the_route_says_so(ask
 
 def test_only_a_gateway_of_the_route_is_answered(asker: Asker) -> None:
     assert ask(asker, "forward-auth/afar").status_code == 403
-    assert ask(asker, "nginx/afar").status_code == 500
+    assert ask(asker, "nginx/afar").status_code == 400
 
 
 @pytest.mark.parametrize("path", ["forward-auth/none", "nothing/tool", "forward-auth/tool/more", "nginx", ""])
@@ -181,6 +182,13 @@ def test_where_nobody_asks_nobody_is_let_through(asker: Asker, path: str) -> Non
 def test_the_path_of_the_request_in_front_of_envoy_counts_for_nothing(asker: Asker) -> None:
     assert ask(asker, "envoy/tool//nginx/afar?resource=other").status_code == 200
     assert "x-cordon-key" in ask(asker, "envoy/tool/a/b").headers["x-envoy-auth-headers-to-remove"]
+
+
+def test_a_denial_is_never_too_long_for_nginx_to_be_one() -> None:
+    long = b"x" * 40_000
+    answer = answer_to_nginx(Verdict(451, "deny", ((b"x-cordon-obligations", long), (b"link", b"<a>")), long))
+    assert dict(answer.headers) == {b"x-error-link": b"<a>", b"x-error-status": b"451", b"x-error-body": b""}
+    assert answer.status == 403
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"])
@@ -245,7 +253,7 @@ def test_a_permission_is_kept_no_longer_than_it_is_right(
 
 
 def test_only_permissions_are_kept(asker: Asker) -> None:
-    assert ask(asker, "nginx/kept").headers["x-accel-expires"] == "5"
+    assert ask(asker, "nginx/kept").headers["x-accel-expires"] == "4"
     denied = ask(asker, "nginx/kept", address=CHINA).headers
     assert denied["cache-control"] == "no-store"
     assert "x-accel-expires" not in denied

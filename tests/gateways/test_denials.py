@@ -25,7 +25,7 @@ def test_a_program_is_told_in_a_problem_document() -> None:
         "type": "about:blank",
         "title": "Unavailable for legal reasons",
         "status": 451,
-        "detail": "The law does not permit this service to answer this request. Ask us.",
+        "detail": "For legal reasons, this service does not answer this request. Ask us.",
         "kind": "blocked",
         "decision_id": "d-1",
         "policy": "policy",
@@ -47,6 +47,11 @@ def test_a_browser_is_told_in_a_page_without_script() -> None:
 
 def test_arabic_is_written_from_right_to_left() -> None:
     assert b'<html lang="ar" dir="rtl">' in denial_of(denied(), TERMS, accept=BROWSER, languages="ar").body
+
+
+def test_the_words_of_a_rule_are_said_to_be_in_no_language_that_is_known() -> None:
+    page = denial_of(denied(message="Ask us."), TERMS, accept=BROWSER, languages="ar").body
+    assert b'<p lang="" dir="auto">Ask us.</p>' in page
 
 
 def test_only_a_block_that_a_law_asks_for_names_who_blocks() -> None:

@@ -69,7 +69,7 @@ def place(demo_cordon: Cordon) -> str:
 @pytest.fixture
 def port(demo_cordon: Cordon) -> str:
     """The free port that was taken, as the greeting says."""
-    return str(re.findall(rf"({HOST}:\d+)  decisions, for Envoy by gRPC", demo_cordon.log)[-1])
+    return str(re.findall(rf"({HOST}:\d+) +decisions, for Envoy by gRPC", demo_cordon.log)[-1])
 
 
 def headers_of(answer: Any) -> dict[str, str]:
@@ -149,6 +149,12 @@ def test_obligations_are_told_to_envoy_as_they_are(place: str) -> None:
 
 def test_two_accounts_are_none(place: str) -> None:
     answer = asked(place, check_request(), (*said(), ("x-cordon-account", CUSTOMER)))
+    assert '"kind":"challenged"' in answer.denied_response.body
+
+
+@pytest.mark.parametrize("length", [1_025, 9_000, 20_000, 60_000])
+def test_a_name_that_is_too_long_is_an_account_that_is_not_known_and_no_outage(place: str, length: int) -> None:
+    answer = asked(place, check_request(), said("a" * length))
     assert '"kind":"challenged"' in answer.denied_response.body
 
 

@@ -63,6 +63,16 @@ def test_a_law_is_named_to_the_client_by_status_body_and_link(gateway: Gateway) 
     assert len(gateway.application.received) == before
 
 
+def test_a_client_is_told_the_id_of_its_denial_and_no_other_word_of_cordons(gateway: Gateway) -> None:
+    seen = ask(gateway.port, front(address=CRIMEA))
+    assert {name.lower() for name, _ in seen.headers if "cordon" in name.lower()} == {"x-cordon-decision-id"}
+
+
+def test_the_application_is_told_the_address_of_the_client_and_not_of_the_part_in_front(gateway: Gateway) -> None:
+    assert ask(gateway.port, front(address=GERMANY)).status == 200
+    assert gateway.application.last.values("X-Forwarded-For") == [GERMANY]
+
+
 def test_a_browser_is_shown_a_page_in_its_language(gateway: Gateway) -> None:
     accepts = [("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("Accept-Language", "uk, de;q=0.9, en;q=0.5")]
     seen = ask(gateway.port, [*front(address=CRIMEA), *accepts])
@@ -142,6 +152,18 @@ def test_a_socket_is_opened_for_whom_it_is_allowed(gateway: Gateway) -> None:
         connection.sendall(b"over the socket")
         assert connection.recv(100) == b"over the socket"
     assert ask(gateway.port, [*front(address=CRIMEA), *upgrade]).status == 451
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [["h2c"], ["H2C"], ["another"], ["websocket, h2c"], ["h2c, websocket"], ["h2c", "websocket"], ["h2c", "h2c"]],
+    ids=" and ".join,
+)
+def test_no_other_protocol_leads_past_the_gateway(gateway: Gateway, lines: list[str]) -> None:
+    key = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    asks = [("Connection", "Upgrade, HTTP2-Settings"), ("HTTP2-Settings", "AAMAAABkAAQCAAAAAAIAAAAA"), key]
+    assert ask(gateway.port, [*front(), *asks, *(("Upgrade", line) for line in lines)]).status == 200
+    assert gateway.application.last.values("Upgrade") == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500, 503])

@@ -1,5 +1,6 @@
 """What is nginx's own: permissions that it keeps, doors that are left open on purpose, and error pages that are not."""
 
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.skipif(not is_installed("nginx"), reason="nginx is not 
 OTHER = "acct-pelham"
 """Of the demo; may use the models in Germany too."""
 REVOKED = "acct-quietgate"
+KEPT_SECONDS = 2.0
+"""At most, as the route says."""
 CLOSED = "include cordon-guard.conf;"
 OPEN = "include cordon-fail-open.conf;"
 
@@ -97,6 +100,17 @@ def decisions_of(gateway: Gateway, clients: list[list[tuple[str, str]]]) -> set[
     return found
 
 
+def test_a_permission_is_kept_no_longer_than_the_route_says(keeping: Gateway) -> None:
+    first_answered: dict[str, float] = {}
+    last_asked: dict[str, float] = {}
+    while len(first_answered) < 4:
+        asked = time.monotonic()
+        [decision] = decisions_of(keeping, [front()])
+        first_answered.setdefault(decision, time.monotonic())
+        last_asked[decision] = asked
+    assert max(last_asked[decision] - first_answered[decision] for decision in first_answered) < KEPT_SECONDS
+
+
 def test_a_denial_is_never_kept(keeping: Gateway) -> None:
     denials = [ask(keeping.port, front(address=CRIMEA)).document["decision_id"] for _ in range(10)]
     assert len(set(denials)) == 10
@@ -127,6 +141,16 @@ def test_an_open_door_is_open_when_something_else_answers(tmp_path: Path, place:
         guarding(tmp_path / "nginx", "nginx", place, edited(CLOSED, OPEN)) as gateway,
     ):
         assert ask(gateway.port, front()).status == 200
+
+
+def test_an_open_door_is_closed_to_a_gateway_that_is_not_believed(tmp_path: Path) -> None:
+    launch = edited(CLOSED, OPEN)
+    with (
+        cordon(tmp_path, "--socket-callers", "keys") as asked,
+        guarding(tmp_path / "nginx", "nginx", asked.socket, launch) as gateway,
+    ):
+        assert ask(gateway.port, front()).status == 500
+        assert gateway.application.received == []
 
 
 def test_an_error_page_of_the_server_opens_no_door(tmp_path: Path, place: Path) -> None:

@@ -46,18 +46,20 @@ def test_the_routes_that_ship_are_in_order() -> None:
     [
         (
             "    keep_seconds: 301\n",
-            "gateways.yaml:5:19: input should be less than or equal to 300 at /routes/models/keep_seconds",
+            "gateways.yaml:5:19: must be a whole number from 0 to 300 at /routes/models/keep_seconds",
         ),
-        ("    keep_seconds: true\n", "must be a whole number at /routes/models/keep_seconds"),
+        ("    keep_seconds: true\n", "must be a whole number from 0 to 300 at /routes/models/keep_seconds"),
         ("    keeps: 1\n", "gateways.yaml:5:5: there is no such member at /routes/models/keeps"),
-        ("    if_unavailable: open\n", "input should be `deny` or `allow` at /routes/models/if_unavailable"),
+        ("    if_unavailable: open\n", "must be `deny` or `allow` at /routes/models/if_unavailable"),
         ("    from: [10.0.0.1/8]\n", "not a network, or with host bits set: `10.0.0.1/8` at /routes/models/from"),
         ("    account: {header: 'a b'}\n", "`a b` is no name of a header at /routes/models/account/header"),
         ("    client: {trusted: 10.0.0.0/8}\n", "must be a list at /routes/models/client/trusted"),
         ("    denials: {verify: 'javascript:alert(1)'}\n", "is no http or https URL at /routes/models/denials/verify"),
-        ("  Upper: {resource: quill}\n", "holds characters that are not allowed here at /routes/Upper"),
+        ("  Upper: {resource: quill}\n", "gateways.yaml:5:3: is no name of a route: up to 64 of a-z, 0-9, `-` and `_`"),
         ("  second: {resource: ''}\n", "must not be empty at /routes/second/resource"),
         ("  second: {}\n", "is missing at /routes/second/resource"),
+        ("  second: {resource: 5}\n", "must be text, or `{header: NAME}` at /routes/second/resource"),
+        ('  second: {resource: "a\\tb"}\n', "holds characters that are not allowed here at /routes/second/resource"),
         ("routes: {}\n", "gateways.yaml:5:1: "),
     ],
 )
@@ -70,9 +72,9 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, more: str, said: s
     [
         ("", "the document is empty"),
         ("[]", "must be a mapping"),
-        ("gateways: 2\nroutes: {a: {resource: b}}\n", "input should be 1 at /gateways"),
+        ("gateways: 2\nroutes: {a: {resource: b}}\n", "must be 1 at /gateways"),
         ("gateways: 1\n", "is missing at /routes"),
-        ("gateways: 1\nroutes: {}\n", "at /routes"),
+        ("gateways: 1\nroutes: {}\n", "must name a route at least at /routes"),
     ],
 )
 def test_what_is_no_file_of_routes_is_refused(tmp_path: Path, text: str, said: str) -> None:

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 import pytest
 
 from tests.gateways.programs import LAUNCHING, Gateway, guarding, is_installed
-from tests.gateways.scenario import CRIMEA, CUSTOMER, GERMANY, STRANGER, SUSPENDED, Headers, ask, front
+from tests.gateways.scenario import (
+    CRIMEA,
+    CUSTOMER,
+    GERMANY,
+    STRANGER,
+    SUSPENDED,
+    Headers,
+    ask,
+    connected,
+    front,
+    read,
+    written,
+)
 from tests.gateways.upstream import Answering, Upstream
 
 DECISION_ID = "decision-of-cordon"
@@ -115,6 +127,20 @@ def test_a_long_list_of_addresses_is_read_from_its_end(watched: Watched) -> None
     forged = ", ".join([FORGED] * 300)
     ask(watched.gateway.port, [*front(address=None), ("X-Forwarded-For", f"{forged}, {GERMANY}")])
     assert watched.cordon_was_told("Client-Address") == [GERMANY]
+
+
+@pytest.mark.parametrize("announced", [[], [("Trailer", ", ".join(name for name, _ in DASHED))]], ids=["not", "and"])
+def test_what_comes_after_a_body_is_never_the_first_word(watched: Watched, announced: Headers) -> None:
+    after = "".join(f"{name}: {value}\r\n" for name, value in DASHED)
+    head = written([*front(), ("Transfer-Encoding", "chunked"), *announced], method="POST")
+    with connected(watched.gateway.port) as connection:
+        connection.sendall(head + f"1\r\nx\r\n0\r\n{after}\r\n".encode())
+        assert read(connection, "POST").status == 200
+    words = [
+        watched.gateway.application.last.values(f"X-Cordon-{name}") for name in ("Country", "Decision-Id", "Effect")
+    ]
+    assert [said[0] if said else "" for said in words] == ["", DECISION_ID, "allow"]
+    assert watched.cordon_was_told("Account") == [CUSTOMER]
 
 
 def test_secrets_of_the_client_are_not_told_to_cordon(watched: Watched) -> None:

@@ -152,7 +152,9 @@ class _Handler(BaseHTTPRequestHandler):
         while size := int(self.rfile.readline().partition(b";")[0], 16):
             body += self.rfile.read(size)
             self.rfile.readline()
-        self.rfile.readline()
+        while line := self.rfile.readline().strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            self.headers.add_header(name, value.strip())  # as some servers do, and none should
         return bytes(body)
 
     def _send(self, answering: Answering) -> None:

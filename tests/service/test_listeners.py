@@ -8,8 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import typer
 from pydantic import ValidationError
 
+from service.cli_serve import serve_command
 from service.listening import listening_at
 from service.settings import Settings
 from tests.service.conftest import question, write_world
@@ -227,11 +229,42 @@ def test_a_socket_whose_owner_has_no_time_is_a_living_ones(tmp_path: Path) -> No
         ({"tls_key": "key.pem"}, "need a certificate"),
         ({"tls_client_ca": "ca.pem"}, "need a certificate"),
         ({"socket_callers": "all"}, "'trusted' or 'keys'"),
+        ({"data": "demo"}, "give `data` or `database`, and not both"),
+        ({"database": None}, "nothing is named to serve"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused_in_words(given: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Settings(**{"database": "sqlite:///x.db", **given})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"port": 8081}, "decisions and the admin API need a port each"),
+        ({"port": 70000}, "`port`: must be less than or equal to 65535"),
+        ({"workers": "some"}, "`workers`: must be a valid integer"),
+        ({"socket_callers": "all"}, "`socket_callers`: must be `trusted` or `keys`"),
+    ],
+)
+def test_wrong_options_are_said_in_one_line_of_plain_words(given: dict[str, object], said: str) -> None:
+    with pytest.raises(typer.BadParameter) as caught:
+        serve_command({"database": "sqlite:///x.db", **given})
+    assert said in caught.value.message
+    assert "nput should" not in caught.value.message
+    assert "unable to parse" not in caught.value.message
+
+
+def test_every_fault_of_the_routes_is_a_line_of_its_own(record: Record, tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    file.write_text("gateways: 1\nroutes:\n  a: {resource: b, keep_seconds: -1}\n  c: {}\n", encoding="utf-8")
+    process = start("--database", record.url, "--port", "0", "--admin-port", "0", "--gateways", str(file))
+    _, log = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert [line.partition("routes.yaml:")[2] for line in log.splitlines() if "not serving" in line] == [
+        "3:34: must be a whole number from 0 to 300 at /routes/a/keep_seconds",
+        "4:6: is missing at /routes/c/resource",
+    ]
 
 
 def test_any_free_ports_do_not_contradict_each_other_and_a_directory_has_no_admin_port(tmp_path: Path) -> None:
