@@ -99,7 +99,8 @@ def _others(run: Run, length: int) -> Iterator[_Entry]:
     yield _Entry(ASGI, lambda: constant_asgi(ASGI, length))
     yield _Entry(UNLOGGED, lambda: cordon(UNLOGGED, few))
     yield _Entry(UNRECORDED, lambda: unrecorded(UNRECORDED, few))
-    yield _Entry(FRAMEWORK, lambda: cordon(FRAMEWORK, few, "--no-fast-lane", log=run.log_directory()))
+    if run.forms.ordinary_way:
+        yield _Entry(FRAMEWORK, lambda: cordon(FRAMEWORK, few, "--no-fast-lane", log=run.log_directory()))
     yield _Entry(FRESH, lambda: cordon(FRESH, few, log=run.log_directory()), "first-seen")
     yield _Entry(FEW_RULES, lambda: cordon(FEW_RULES, few, log=run.log_directory()), "few-accounts")
     yield _Entry(MANY_RULES, lambda: cordon(MANY_RULES, many, log=run.log_directory()), "few-accounts")
