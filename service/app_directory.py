@@ -11,7 +11,7 @@ from pathlib import Path
 from service.clocks import utc_now
 from service.decide import Decider
 from service.directory_facts import DirectoryWorld, NoHistory
-from service.gateways.authzen import Admission
+from service.gateways.authzen_calls import Admission
 from service.locations import Locations
 from service.parts import (
     Offline,

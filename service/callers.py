@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from service.attempts import TOO_MANY, Attempts
 from service.errors import NotAllowed, NotAuthenticated, NotReady, TooManyRequests
-from service.gateways.authzen import Admission
+from service.gateways.authzen_calls import Admission
 from service.settings import Permission
 from service.storage import keys
 from service.storage.database import Database

@@ -1,6 +1,6 @@
 """Opens what `cordon serve` answers on; by one process, or held by a parent and opened by each of its workers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -27,25 +27,26 @@ class Places:
 @contextmanager
 def opened(settings: Settings) -> Iterator[Places]:
     """The places of a process that serves alone. Ends for one that cannot be listened on."""
-    with _refusing(settings.host, settings.port):
-        decisions = listen(settings.host, settings.port)
-    admin = None
-    if settings.database is not None:
-        with _refusing(settings.admin_host, settings.admin_port):
-            admin = listen(settings.admin_host, settings.admin_port)
-    with _socket(settings) as socket:
-        yield Places(_under_tls(decisions, settings), socket, admin)
+    with _bound(settings, listen) as places:
+        yield replace(places, decisions=_under_tls(places.decisions, settings))
 
 
 @contextmanager
 def held(settings: Settings) -> Iterator[Places]:
     """The places that workers will share; only the Unix socket takes connections already."""
+    with _bound(settings, hold) as places:
+        yield places
+
+
+@contextmanager
+def _bound(settings: Settings, bind: Callable[[str, int], Listening]) -> Iterator[Places]:
+    """The places of the settings, in the clear; `bind`: how a port is opened."""
     with _refusing(settings.host, settings.port):
-        decisions = hold(settings.host, settings.port)
+        decisions = bind(settings.host, settings.port)
     admin = None
     if settings.database is not None:
         with _refusing(settings.admin_host, settings.admin_port):
-            admin = hold(settings.admin_host, settings.admin_port)
+            admin = bind(settings.admin_host, settings.admin_port)
     with _socket(settings) as socket:
         yield Places(decisions, socket, admin)
 

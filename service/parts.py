@@ -17,8 +17,8 @@ from service.decide import Answer, Decider, History, Hit, Recorder, SourceState
 from service.decision_log.recorder import DecisionLog
 from service.decision_log.writer import Options
 from service.front import Front
-from service.gateways.authzen import EVALUATION_PATH, EVALUATIONS_PATH, AuthZen, Callers, Terms
-from service.gateways.authzen_calls import Reception
+from service.gateways.authzen import EVALUATION_PATH, EVALUATIONS_PATH, AuthZen, Terms
+from service.gateways.authzen_calls import Callers, Reception
 from service.gateways.authzen_search import AuthZenSearch
 from service.gateways.check_endpoints import CHECK, CheckEndpoints
 from service.gateways.checks import Freshness, GatewayChecks

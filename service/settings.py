@@ -168,6 +168,16 @@ class Settings(BaseSettings):
             raise ValueError("`grpc_socket` is for one worker; several share a port (`grpc_port`)")
         return self
 
+    @model_validator(mode="after")
+    def _grpc_apart(self) -> Self:
+        """Where workers share ports, and at a Unix socket, gRPC would take a part of what others are sent, or all."""
+        others = {self.port, self.admin_port if self.database is not None else 0} - {0}
+        if self.grpc_port in others:
+            raise ValueError(f"gRPC needs a port of its own, and not {self.grpc_port} (`grpc_port`)")
+        if self.grpc_socket is not None and self.grpc_socket == self.socket:
+            raise ValueError(f"gRPC needs a Unix socket of its own, and not `{self.grpc_socket}` (`grpc_socket`)")
+        return self
+
     @property
     def takes_grpc(self) -> bool:
         """Whether there is anywhere that Envoy asks by gRPC."""

@@ -39,7 +39,7 @@ STOP_AT: Final[dict[Semantic, bool | None]] = {
 THROTTLED: Final = 429
 PASSING: Final = frozenset({408, 425, THROTTLED})
 """Refusals (4xx) that are none of the application's doing."""
-TOO_LONG: Final = 413
+TOO_LARGE: Final = 413
 
 _log = logging.getLogger("cordon.client")
 
@@ -152,7 +152,7 @@ class Conversation:
 
 def _smaller(refused: CordonRefused, size: int) -> int:
     """A size of batches that the service may take, after it refused one for its length."""
-    is_too_long = refused.status == TOO_LONG or any(fault.at == "/evaluations" for fault in refused.faults)
+    is_too_long = refused.status == TOO_LARGE or any(fault.at == "/evaluations" for fault in refused.faults)
     if size == 1 or not is_too_long:
         raise refused
     return size // 2

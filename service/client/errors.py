@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Trouble: TypeAlias = Literal["connection", "timeout", "status", "throttled", "malformed"]
-"""Why there is no answer: no connection, none that lasted; none in time; an error of the service (5xx, 408, or a status
-that Cordon never gives); too many refused credentials from here (429); an answer that is none of Cordon's."""
+"""Why there is no answer: no connection, none that lasted; none in time; an error of the service (5xx, 408, 425, or a
+status that Cordon never gives); too many refused credentials from here (429); an answer that is none of Cordon's."""
 
 WhenUnreachable: TypeAlias = Literal["deny", "allow", "raise"]
 """What stands in for a decision where there is none."""

@@ -14,9 +14,7 @@ from rules.traces import Explanation
 from service.decide import AccessRequest, Answer
 from service.errors import BadRequest, NotAllowed, RequestFault, ServiceError
 from service.gateways.authzen_answers import evaluation_answer, faulty_item
-from service.gateways.authzen_calls import Admission as Admission
 from service.gateways.authzen_calls import Call, Reception
-from service.gateways.authzen_calls import Callers as Callers
 from service.gateways.authzen_models import Evaluation, EvaluationAnswer, Evaluations, FaultyItem
 from service.gateways.authzen_requests import (
     Caller,

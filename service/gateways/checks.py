@@ -50,8 +50,6 @@ class Incoming:
     """Address of the gateway; a word that is none, where it has none."""
     is_admitted: bool = False
     """It came through a door that admits whoever comes: a Unix socket, or TLS with a client certificate."""
-    client: ClientAddress | None = None
-    """The client's address, where the wire itself says it; None: a header does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +70,11 @@ class Verdict:
     def may_go_on(self) -> bool:
         """Whether the request is let through."""
         return self.status == 200
+
+    @property
+    def is_denial(self) -> bool:
+        """Whether it was decided that the request may not go on."""
+        return self.effect in ("challenge", "deny")
 
 
 class Freshness(Protocol):
@@ -125,7 +128,7 @@ class GatewayChecks:
 
     def _question(self, route: Route, incoming: Incoming, now: datetime) -> AccessRequest:
         account = only(incoming.headers, route.account)
-        client = incoming.client or address_of(incoming.headers, route.client)
+        client = address_of(incoming.headers, route.client)
         if client.reason is not None:
             self.count_unaddressed(client.reason)
         return AccessRequest(

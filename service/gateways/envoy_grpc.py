@@ -45,6 +45,7 @@ _CODES: Final[Mapping[int, grpc.StatusCode]] = {
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     503: grpc.StatusCode.UNAVAILABLE,
 }
+"""By status, where nothing was decided."""
 
 _UNNAMED: Final = Verdict(
     status=400,
@@ -167,7 +168,8 @@ def _let_through(response: CheckResponse, verdict: Verdict) -> None:
 
 
 def _deny(response: CheckResponse, verdict: Verdict) -> None:
-    code = _CODES.get(verdict.status, grpc.StatusCode.PERMISSION_DENIED)
+    denied_code = grpc.StatusCode.PERMISSION_DENIED
+    code = denied_code if verdict.is_denial else _CODES.get(verdict.status, denied_code)
     response.status.code = code.value[0]
     response.status.message = verdict.effect
     denied = response.denied_response

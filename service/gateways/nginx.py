@@ -1,8 +1,8 @@
 """nginx, by its module `auth_request`.
 
 What the module can take: a 2xx lets the request through, a 401 or a 403 denies it, and anything else is an error. A
-denial's own status, and what the client is told, stand in headers that the configuration gives to the client. The
-answer has no body ever: after one, nginx does not use its connection again.
+denial's own status, and what the client is told, stand in headers that the configuration gives to the client. A
+decision is answered without a body: after one, nginx does not use its connection again.
 SOURCE: https://nginx.org/en/docs/http/ngx_http_auth_request_module.html
 """
 

@@ -12,6 +12,7 @@ from service.app import assemble
 from service.decide import AccessRequest, Answer
 from service.errors import NotReady
 from service.gateways.checks import GatewayChecks, Incoming, Verdict
+from service.gateways.envoy import answer_to_envoy
 from service.gateways.nginx import answer_to_nginx
 from service.settings import Settings
 from tests.service.conftest import NOW, Asker, embedded, write_world
@@ -189,6 +190,19 @@ def test_a_denial_is_never_too_long_for_nginx_to_be_one() -> None:
     answer = answer_to_nginx(Verdict(451, "deny", ((b"x-cordon-obligations", long), (b"link", b"<a>")), long))
     assert dict(answer.headers) == {b"x-error-link": b"<a>", b"x-error-status": b"451", b"x-error-body": b""}
     assert answer.status == 403
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [
+        (Verdict(503, "deny", ()), 403),
+        (Verdict(451, "deny", ()), 451),
+        (Verdict(503, "unavailable", ()), 503),
+    ],
+    ids=lambda given: str(getattr(given, "effect", given)),
+)
+def test_a_denial_is_never_an_outage_to_envoy_whatever_status_its_rule_has(verdict: Verdict, status: int) -> None:
+    assert answer_to_envoy(verdict).status == status
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"])

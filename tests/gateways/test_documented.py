@@ -108,10 +108,18 @@ def test_kongs_question_is_answered(
 @pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy, whose Lua reads it, is not installed")
 @pytest.mark.parametrize("script", ["kong/cordon.lua", "haproxy/cordon.lua"])
 def test_every_script_is_lua(tmp_path: Path, script: str) -> None:
-    (tmp_path / "check.lua").write_text(f"assert(loadfile('{SHIPPED / script}'))\n", encoding="utf-8")
-    (tmp_path / "check.cfg").write_text(f"global\n    lua-load {tmp_path / 'check.lua'}\n", encoding="utf-8")
-    done = subprocess.run(["haproxy", "-c", "-f", tmp_path / "check.cfg"], capture_output=True, text=True, check=False)
-    assert "cordon.lua" not in done.stderr
+    broken = tmp_path / "cordon.lua"
+    broken.write_text((SHIPPED / script).read_text(encoding="utf-8") + "\nend end\n", encoding="utf-8")
+    assert "cordon.lua" in faults_of_lua(broken, tmp_path)
+    assert "cordon.lua" not in faults_of_lua(SHIPPED / script, tmp_path)
+
+
+def faults_of_lua(script: Path, directory: Path) -> str:
+    """What HAProxy says of a script that it reads and does not run."""
+    (directory / "check.lua").write_text(f"assert(loadfile('{script}'))\n", encoding="utf-8")
+    (directory / "check.cfg").write_text(f"global\n    lua-load {directory / 'check.lua'}\n", encoding="utf-8")
+    command = ["haproxy", "-c", "-f", directory / "check.cfg"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
 def test_every_route_that_a_shipped_file_asks_about_is_shipped() -> None:

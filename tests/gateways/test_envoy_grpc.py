@@ -15,7 +15,7 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse 
 from google.protobuf.json_format import MessageToDict
 
 from service.gateways.checks import EFFECT, Incoming, Verdict
-from service.gateways.envoy_grpc import Authorization
+from service.gateways.envoy_grpc import Authorization, response_of
 from service.grpc_server import GrpcPlaces, GrpcServer
 from tests.gateways.envoys import ENVOY, FAIL_OPEN, LONGER, enveloped, grpc_socket
 from tests.gateways.running import Cordon
@@ -113,6 +113,13 @@ def test_a_denial_holds_status_headers_and_body(
     names = set(headers_of(denied))
     assert {"content-type", "content-language", "cache-control", "x-cordon-decision-id"} == names - {"link"}
     assert ("link" in names) == (status == 451)
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 503])
+def test_a_denial_is_one_whatever_status_its_rule_has(status: int) -> None:
+    response = response_of(Verdict(status, "deny", ()))
+    assert response.status.code == grpc.StatusCode.PERMISSION_DENIED.value[0]
+    assert response.denied_response.status.code == status
 
 
 @pytest.mark.parametrize(("listed", "raw"), [(False, False), (True, False), (True, True)], ids=["map", "list", "raw"])

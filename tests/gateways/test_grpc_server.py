@@ -101,8 +101,8 @@ def test_a_certificate_that_was_replaced_is_shown_to_whoever_comes_next(certifie
     asyncio.run(run())
 
 
-def test_a_port_that_is_taken_is_an_error_and_not_shared() -> None:
-    places = GrpcPlaces(host="203.0.113.1", port=free_port())
+def cannot_serve(places: GrpcPlaces) -> None:
+    """Fails where calls can be taken."""
 
     async def run() -> None:
         async with GrpcServer(places, Authorization(FakeChecks(), raise_it, socket_admits=True)).serving():
@@ -110,6 +110,15 @@ def test_a_port_that_is_taken_is_an_error_and_not_shared() -> None:
 
     with pytest.raises(OSError, match="cannot take gRPC calls"):
         asyncio.run(run())
+
+
+def test_a_port_that_is_taken_is_an_error_and_not_shared() -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        cannot_serve(GrpcPlaces(host=HOST, port=taken.getsockname()[1]))
+
+
+def test_an_address_that_is_not_this_machines_is_an_error() -> None:
+    cannot_serve(GrpcPlaces(host="203.0.113.1", port=free_port()))
 
 
 def listening_sockets(port: int) -> int:
@@ -164,8 +173,17 @@ def test_a_port_is_held_before_grpc_takes_it_and_one_in_use_is_not(tmp_path: Pat
         ({"grpc_socket": "s"}, "need their routes"),
         ({"grpc_port": 0, "gateways": "g", "host": "0.0.0.0"}, "needs a certificate"),
         ({"grpc_socket": "s", "gateways": "g", "workers": 2}, "is for one worker"),
+        ({"grpc_socket": "s", "gateways": "g", "socket": "s"}, "needs a Unix socket of its own, and not `s`"),
+        ({"grpc_port": 9000, "gateways": "g", "port": 9000}, "needs a port of its own, and not 9000"),
     ],
 )
 def test_settings_that_would_let_anyone_in_or_nobody_are_refused(options: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         Settings(data=Path("demo"), **options)
+
+
+def test_grpc_is_not_taken_on_the_port_of_the_admin_api_where_there_is_one() -> None:
+    ports: dict[str, Any] = {"gateways": "g", "grpc_port": 9000, "admin_port": 9000}
+    with pytest.raises(ValidationError, match="needs a port of its own"):
+        Settings(database="sqlite:///x.db", **ports)
+    assert Settings(data=Path("demo"), **ports).grpc_port == 9000
