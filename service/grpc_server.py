@@ -4,8 +4,9 @@ A server begins within the loop that it lives in, and so in the worker after its
 one. Workers share a port (`SO_REUSEPORT`); a Unix socket has one that listens.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -86,8 +87,8 @@ class GrpcServer:
         places = self.places
         try:
             if places.socket is not None:
-                server.add_insecure_port(f"unix:{places.socket}")
-                places.socket.chmod(places.socket_permissions)
+                with _made_with(places.socket_permissions):  # it listens at once: nobody else may come in between
+                    server.add_insecure_port(f"unix:{places.socket}")
             if places.port is None:
                 return
             if places.certificates is None:
@@ -96,6 +97,16 @@ class GrpcServer:
                 server.add_secure_port(places.address, _credentials(places.certificates))
         except RuntimeError as error:
             raise OSError(f"cannot take gRPC calls: {str(error).partition(';')[0].lower()}") from None
+
+
+@contextmanager
+def _made_with(permissions: int) -> Iterator[None]:
+    """What is made meanwhile may be opened by these and nobody else. For the whole process."""
+    before = os.umask(0o777 & ~permissions)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _credentials(files: CertificateFiles) -> grpc.ServerCredentials:

@@ -1,6 +1,7 @@
 """Where gRPC is taken: ports that workers share, certificates that change, and settings that would let anyone in."""
 
 import asyncio
+import os
 import re
 import socket
 from dataclasses import dataclass
@@ -66,6 +67,22 @@ async def is_refused(places: GrpcPlaces, authority: Authority, identity: Identit
     except grpc.aio.AioRpcError as error:
         return error.code() is grpc.StatusCode.UNAVAILABLE
     return False
+
+
+def test_a_socket_is_made_with_the_mode_of_the_settings_and_removed_at_the_end(tmp_path: Path) -> None:
+    places = GrpcPlaces(socket=tmp_path / "g.sock", socket_permissions=0o640)
+
+    async def run() -> int:
+        async with GrpcServer(places, Authorization(FakeChecks(), raise_it, socket_admits=True)).serving():
+            return (tmp_path / "g.sock").stat().st_mode & 0o777
+
+    before = os.umask(0)
+    try:
+        assert asyncio.run(run()) == 0o640
+        assert os.umask(0) == 0
+    finally:
+        os.umask(before)
+    assert not (tmp_path / "g.sock").exists()
 
 
 def test_only_a_certificate_of_the_authority_that_is_named_admits(certified: Certified) -> None:
