@@ -118,7 +118,7 @@ def faults_of_lua(script: Path, directory: Path) -> str:
     """What HAProxy says of a script that it reads and does not run."""
     (directory / "check.lua").write_text(f"assert(loadfile('{script}'))\n", encoding="utf-8")
     (directory / "check.cfg").write_text(f"global\n    lua-load {directory / 'check.lua'}\n", encoding="utf-8")
-    command = ["haproxy", "-c", "-f", directory / "check.cfg"]
+    command = ["haproxy", "-c", "-f", str(directory / "check.cfg")]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
