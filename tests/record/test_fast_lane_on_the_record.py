@@ -22,6 +22,9 @@ from tests.record.worker import Worker, now, working
 from tests.service.connections import JSON, plain_question, plain_request
 from tests.valkey_server import wait_until
 
+REFUSED = (401, 429)
+"""A key that does not count; the same, where one was asked for too often before it counted."""
+
 
 @dataclass
 class Clock:
@@ -98,7 +101,7 @@ def test_a_known_key_is_answered_by_the_fast_lane_until_it_is_revoked(kept: Kept
         record = keys.get(writing.connection, id)
         assert record is not None
         keys.revoke(writing, record, "cli:test")
-    wait_until(lambda: kept.status(text) == 401, "a key that no longer counts")
+    wait_until(lambda: kept.status(text) in REFUSED, "a key that no longer counts")
     assert not kept.is_fast(lambda: kept.status(text))
 
 
@@ -109,7 +112,7 @@ def test_a_key_is_refused_from_the_moment_that_it_expires(kept: Kept) -> None:
     kept.clock.later = timedelta(minutes=59)
     assert kept.is_fast(lambda: kept.status(text))
     kept.clock.later = timedelta(hours=1)
-    assert kept.status(text) == 401
+    assert kept.status(text) in REFUSED
 
 
 def test_a_key_that_may_not_decide_and_a_bad_one_are_refused(kept: Kept) -> None:
@@ -119,7 +122,7 @@ def test_a_key_that_may_not_decide_and_a_bad_one_are_refused(kept: Kept) -> None
     wait_until(lambda: kept.status(reader) == 403, "a key that is known, and may not")
     assert kept.status(text) == 200
     for bad in (text[:-1] + "x", ""):
-        assert kept.status(bad) in (401, 429)  # the latter after many of the former
+        assert kept.status(bad) in REFUSED
 
 
 def test_a_change_of_an_owner_is_in_force_for_the_fast_lane_too(kept: Kept) -> None:
