@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import structlog
+
 from service.errors import Unusable
+from service.settings import Settings
 
 Stamp: TypeAlias = tuple[tuple[int, int, int] | None, ...]
 """Of each file its inode, size and time of change; None for one that is not there."""
@@ -36,6 +39,18 @@ class CertificateFiles:
     def stamp(self) -> Stamp:
         """Another one, once any of them was changed."""
         return tuple(_stamp(path) for path in (self.certificate, self.key, self.client_ca) if path is not None)
+
+
+def files_of(settings: Settings) -> CertificateFiles | None:
+    """Those that the settings name; None: there is no TLS."""
+    if settings.tls_certificate is None:
+        return None
+    return CertificateFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+
+
+def report_refused(fault: str) -> None:
+    """Log that files which were replaced are not taken up."""
+    structlog.get_logger("cordon").error("certificate refused", fault=fault)
 
 
 class Certificates:

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-import structlog
-
-from service.certificates import CertificateFiles, Certificates, InvalidCertificates
+from service.certificates import Certificates, InvalidCertificates, files_of, report_refused
 from service.cli_output import fail
 from service.gateways.wire import Door
 from service.listening import Listening, hold, listen, listening_at
@@ -67,12 +65,11 @@ def _part(whole: Listening) -> Listening:
 
 def _under_tls(listening: Listening, settings: Settings) -> Listening:
     """The same, with the certificate of the settings, if there is one."""
-    if settings.tls_certificate is None:
+    files = files_of(settings)
+    if files is None:
         return listening
-    files = CertificateFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
-    log = structlog.get_logger("cordon")
     try:
-        certificates = Certificates(files, lambda fault: log.error("certificate refused", fault=fault))
+        certificates = Certificates(files, report_refused)
     except InvalidCertificates as invalid:
         fail(f"cordon: not serving: {invalid}")
     url = listening.url.replace("http:", "https:", 1)

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from service.app import assemble, load_parts
 from service.cli_listeners import Places, grpc_held, held, opened, shared
 from service.cli_output import complain, counted, fail, say
-from service.errors import Unavailable, Unusable
+from service.errors import Unavailable, Unusable, said_plainly
 from service.garbage import settle
 from service.gateways.authzen import EVALUATION_PATH
 from service.locations import InvalidDatabases, Locations, open_locations
@@ -131,9 +131,7 @@ def _settings(options: dict[str, Any]) -> Settings:
 
 def _said(error: ErrorDetails) -> str:
     place = ".".join(map(str, error["loc"]))
-    message = error["msg"].removeprefix("Value error, ").partition(", unable to parse")[0]
-    message = message.replace("Input should be", "must be").replace("'", "`")
-    message = message[:1].lower() + message[1:]
+    message = said_plainly(error["msg"]).partition(", unable to parse")[0]
     return f"`{place}`: {message}" if place else message
 
 

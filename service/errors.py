@@ -106,6 +106,12 @@ class RequestFault:
     column: int = 0
 
 
+def said_plainly(message: str) -> str:
+    """A message of the validator of models, in the words and the form of our own."""
+    said = message.removeprefix("Value error, ").replace("Input should be", "must be").replace("'", "`")
+    return said[:1].lower() + said[1:]
+
+
 STATUS: dict[type[ServiceError], int] = {
     BadRequest: 400,
     NotAllowed: 403,

@@ -13,9 +13,8 @@ from typing import TypeAlias, cast
 
 import grpc
 import grpc.aio
-import structlog
 
-from service.certificates import CertificateFiles, Certificates, InvalidCertificates
+from service.certificates import CertificateFiles, Certificates, InvalidCertificates, report_refused
 from service.gateways.envoy_grpc import Authorization
 
 Lifespan: TypeAlias = Callable[[object], AbstractAsyncContextManager[None]]
@@ -131,7 +130,7 @@ class _CertificateSource:
         Raises:
             InvalidCertificates: they cannot be used.
         """
-        Certificates(self._files, _report)
+        Certificates(self._files, report_refused)
         files = self._files
         chain, key = files.certificate.read_bytes(), (files.key or files.certificate).read_bytes()
         authority = files.client_ca.read_bytes() if files.client_ca is not None else None
@@ -145,12 +144,8 @@ class _CertificateSource:
         try:
             return self.first()
         except (InvalidCertificates, OSError) as error:
-            _report(str(error))
+            report_refused(str(error))
             return None
-
-
-def _report(fault: str) -> None:
-    structlog.get_logger("cordon").error("certificate refused", fault=fault)
 
 
 def with_grpc(lifespan: Lifespan, server: GrpcServer) -> Lifespan:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
-from service.certificates import CertificateFiles
+from service.certificates import files_of
 from service.collectors import LaneCollector, LogCollector, MemoCollector
 from service.decide import Answer, Decider, History, Hit, Recorder, SourceState
 from service.decision_log.recorder import DecisionLog
@@ -157,21 +157,19 @@ def _checks(around: Surroundings, parts: Parts, decider: Decider) -> GatewayChec
 
 def _with_grpc(around: Surroundings, lifespan: Lifespan, checks: GatewayChecks) -> Lifespan:
     """The same, with Envoy answered by gRPC meanwhile, where the settings say so."""
-    settings, files = around.settings, None
+    settings = around.settings
     if not settings.takes_grpc:
         return lifespan
     # Imported late: gRPC takes a fifth of a second, and nothing of it may be there before workers are forked.
     from service.gateways.envoy_grpc import Authorization
     from service.grpc_server import GrpcPlaces, GrpcServer, with_grpc
 
-    if settings.tls_certificate is not None:
-        files = CertificateFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
     places = GrpcPlaces(
         host=settings.host,
         port=settings.grpc_port,
         socket=settings.grpc_socket,
         socket_permissions=settings.socket_permissions,
-        certificates=files,
+        certificates=files_of(settings),
     )
     admits = settings.socket_callers == "trusted"
     authorization = Authorization(checks, around.telemetry.failed, socket_admits=admits)

@@ -14,8 +14,8 @@ from service.client.decisions import Decision, fallback
 from service.client.errors import CordonUnreachable
 from service.client.naming import Named, Names, Scope
 from service.client.questions import Question
-from service.gateways.client_address import AddressPolicy, client_address
-from service.gateways.denials import Denial, DenialTerms, Denied, denial_of, kind_of
+from service.gateways.client_address import AddressPolicy, address_in
+from service.gateways.denials import Denial, DenialTerms, Denied, denial_to, kind_of
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -73,8 +73,7 @@ class CordonMiddleware:
             return fallback(False, error.trouble)
 
     async def _refuse(self, decision: Decision, scope: Scope, receive: Receive, send: Send) -> None:
-        accept, languages = text(scope, b"accept"), text(scope, b"accept-language")
-        denial = denial_of(_denied(decision), self._denials, accept=accept, languages=languages)
+        denial = denial_to(_denied(decision), self._denials, scope["headers"])
         if scope["type"] == "http":
             return await _answer(denial, "http.response", send)
         await receive()  # the client's wish to connect
@@ -91,14 +90,7 @@ def is_own(name: bytes) -> bool:
 def address_of(scope: Scope, policy: AddressPolicy) -> str | None:
     """The client's address; None if it cannot be known."""
     peer = scope.get("client")
-    wanted = (policy.header or "").lower()
-    lines = [(wanted, value.decode("latin-1")) for name, value in scope["headers"] if name == wanted.encode()]
-    return client_address(peer[0] if peer else None, lines, policy).text
-
-
-def text(scope: Scope, name: bytes) -> str:
-    """All headers of that name as one list; empty if there are none."""
-    return ", ".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
+    return address_in(peer[0] if peer else None, scope["headers"], policy).text
 
 
 def _denied(decision: Decision) -> Denied:

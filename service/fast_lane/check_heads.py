@@ -12,7 +12,8 @@ from service.errors import BadRequest
 from service.fast_lane.heads import Headers, ending_of, header_lines, is_odd, recurs
 from service.fast_lane.questions import Action, Context, Question, Resource, Subject
 from service.gateways.check_endpoints import CHECK, Wire, asked_at
-from service.gateways.checks import KEY_HEADER, Verdict, address_of, named, only
+from service.gateways.checks import KEY_HEADER, Verdict, named, only
+from service.gateways.client_address import address_in
 from service.gateways.routes import Route, Routes
 
 CHECK_PATH: Final = CHECK.encode()
@@ -49,7 +50,7 @@ def read_check(url: bytes, headers: Headers, routes: Routes) -> CheckHead | None
 
 
 def _question(route: Route, headers: Headers) -> Question | None:
-    account, client = only(headers, route.account), address_of(headers, route.client)
+    account, client = only(headers, route.account), address_in(None, headers, route.client)
     if account is None or client.text is None:
         return None
     try:

@@ -14,14 +14,15 @@ from typing import Final, Literal, Protocol, TypeAlias
 from rules.facts import AccountId, Location, ResourceId
 from rules.language import Decision
 from service.decide import AccessRequest, Answer
-from service.errors import STATUS, BadRequest, NotAllowed, NotFound, ServiceError, headers_of, problem_of
+from service.errors import PROBLEM_MEDIA_TYPE, BadRequest, NotAllowed, NotFound, ServiceError, headers_of, problem_of
 from service.gateways.authzen import Decides
 from service.gateways.authzen_answers import obligation_member, status_of
 from service.gateways.authzen_calls import Callers
 from service.gateways.authzen_models import NAME_LIMIT
-from service.gateways.client_address import AddressPolicy, ClientAddress, Reason, client_address, is_within
-from service.gateways.denials import Denial, Denied, denial_of, kind_of
+from service.gateways.client_address import Reason, address_in, is_within
+from service.gateways.denials import Denied, denial_to, kind_of
 from service.gateways.routes import Route, Routes, Source
+from service.gateways.wire import first
 
 KEY_HEADER: Final = b"x-cordon-key"
 OWN_HEADERS: Final = (
@@ -34,6 +35,9 @@ OWN_HEADERS: Final = (
 """What a gateway says to Cordon, and to nobody else."""
 DECISION_ID: Final = b"x-cordon-decision-id"
 EFFECT: Final = b"x-cordon-effect"
+RULESET: Final = b"x-cordon-ruleset"
+COUNTRY: Final = b"x-cordon-country"
+OBLIGATIONS: Final = b"x-cordon-obligations"
 NOT_KEPT: Final = (b"cache-control", b"no-store")
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
@@ -128,7 +132,7 @@ class GatewayChecks:
 
     def _question(self, route: Route, incoming: Incoming, now: datetime) -> AccessRequest:
         account = only(incoming.headers, route.account)
-        client = address_of(incoming.headers, route.client)
+        client = address_in(None, incoming.headers, route.client)
         if client.reason is not None:
             self.count_unaddressed(client.reason)
         return AccessRequest(
@@ -147,7 +151,8 @@ class GatewayChecks:
             return Verdict(200, "allow", (*said, *self.kept(route, decision.expires_at, now)), answer=answer)
         status = status_of(decision)
         kind = kind_of(decision.effect, status)
-        denial = _denial(Denied(status, kind, answer.id, decision.ruleset, decision.message), route, incoming)
+        denied = Denied(status, kind, answer.id, decision.ruleset, decision.message)
+        denial = denial_to(denied, route.denials, incoming.headers)
         return Verdict(denial.status, decision.effect, (*said, *denial.headers), denial.body, answer)
 
     def kept(self, route: Route, expires_at: datetime | None, now: datetime) -> Headers:
@@ -165,20 +170,15 @@ class GatewayChecks:
         """No decision: what the route says of that; but whoever asked wrongly is told so."""
         status, document = problem_of(error)
         self.count_fault(status)
-        if STATUS[type(error)] != 503 or route is None:
+        if status != 503 or route is None:
             body = json.dumps(document).encode()
             more = tuple((name.lower().encode(), value.encode()) for name, value in headers_of(error).items())
-            return Verdict(status, "fault", ((b"content-type", b"application/problem+json"), NOT_KEPT, *more), body)
+            return Verdict(status, "fault", ((b"content-type", PROBLEM_MEDIA_TYPE.encode()), NOT_KEPT, *more), body)
         said = ((EFFECT, b"unavailable"),)
         if route.if_unavailable == "allow":
             return Verdict(200, "unavailable", (*said, NOT_KEPT))
-        denial = _denial(Denied(503, "unavailable"), route, incoming)
+        denial = denial_to(Denied(503, "unavailable"), route.denials, incoming.headers)
         return Verdict(denial.status, "unavailable", (*said, *denial.headers), denial.body)
-
-
-def _denial(denied: Denied, route: Route, incoming: Incoming) -> Denial:
-    accept, languages = text(incoming.headers, b"accept"), text(incoming.headers, b"accept-language")
-    return denial_of(denied, route.denials, accept=accept, languages=languages)
 
 
 def headers_about(answer: Answer) -> Headers:
@@ -192,14 +192,14 @@ def effect_headers(decision: Decision) -> Headers:
     """What was decided, and by which rule set."""
     return (
         (EFFECT, decision.effect.encode()),
-        (b"x-cordon-ruleset", f"{decision.ruleset};{decision.revision}".encode()),
+        (RULESET, f"{decision.ruleset};{decision.revision}".encode()),
     )
 
 
 def country_headers(location: Location) -> Headers:
     """The country or province that all sources say; nothing if they do not agree."""
     codes = {claim.code for claim in location.claims}
-    return ((b"x-cordon-country", codes.pop().encode()),) if len(codes) == 1 else ()
+    return ((COUNTRY, codes.pop().encode()),) if len(codes) == 1 else ()
 
 
 def duties(decision: Decision) -> Headers:
@@ -207,25 +207,7 @@ def duties(decision: Decision) -> Headers:
     if not decision.obligations:
         return ()
     members = [obligation_member(obligation) for obligation in decision.obligations]
-    return ((b"x-cordon-obligations", json.dumps(members, separators=(",", ":")).encode()),)
-
-
-def address_of(headers: Headers, policy: AddressPolicy) -> ClientAddress:
-    """The client's address from the header that a gateway sets, or that the proxies behind it have written."""
-    assert policy.header is not None
-    wanted = policy.header.lower()
-    lines = [(wanted, value.decode("latin-1")) for name, value in headers if name == wanted.encode()]
-    return client_address(None, lines, policy)
-
-
-def first(headers: Headers, name: bytes) -> bytes | None:
-    """The first header of that name."""
-    return next((value for key, value in headers if key == name), None)
-
-
-def text(headers: Headers, name: bytes) -> str:
-    """All headers of that name as one list; empty if there are none."""
-    return ", ".join(value.decode("latin-1") for key, value in headers if key == name)
+    return ((OBLIGATIONS, json.dumps(members, separators=(",", ":")).encode()),)
 
 
 def only(headers: Headers, name: bytes) -> str | None:

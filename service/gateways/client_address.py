@@ -103,6 +103,13 @@ def client_address(peer: str | None, headers: Headers, policy: AddressPolicy) ->
     return _from_lines(lines, policy)
 
 
+def address_in(peer: str | None, headers: Iterable[tuple[bytes, bytes]], policy: AddressPolicy) -> ClientAddress:
+    """The same, from headers as they are sent, their names in lower case."""
+    wanted = (policy.header or "").lower()
+    lines = [(wanted, value.decode("latin-1")) for name, value in headers if name == wanted.encode()]
+    return client_address(peer, lines, policy)
+
+
 def _from_lines(lines: list[str], policy: AddressPolicy) -> ClientAddress:
     header = (policy.header or "").lower()
     if header == X_FORWARDED_FOR:

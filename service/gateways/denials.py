@@ -5,6 +5,7 @@ anyone in between (RFC 7725 lets a 451 be cached), so no denial is.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -105,6 +106,16 @@ def denial_of(denied: Denied, terms: DenialTerms, *, accept: str = "", languages
     if denied.kind == "blocked" and terms.blocked_by is not None:
         link = f'<{terms.blocked_by}>; rel="blocked-by"'
     return Denial(denied.status, PAGE_MEDIA_TYPE if is_page else PROBLEM_MEDIA_TYPE, language, body, link)
+
+
+def denial_to(denied: Denied, terms: DenialTerms, headers: Sequence[tuple[bytes, bytes]]) -> Denial:
+    """The answer to a client that sent these headers, their names in lower case."""
+    return denial_of(denied, terms, accept=_list(headers, b"accept"), languages=_list(headers, b"accept-language"))
+
+
+def _list(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:
+    """All headers of that name as one list; empty if there are none."""
+    return ", ".join(value.decode("latin-1") for key, value in headers if key == name)
 
 
 def _page(denied: Denied, terms: DenialTerms, language: str) -> bytes:

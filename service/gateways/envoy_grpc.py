@@ -23,16 +23,25 @@ from google.protobuf.message import DecodeError
 
 from service.errors import FAILURE, PROBLEM_MEDIA_TYPE, problem
 from service.gateways.authzen_answers import obligation_member
-from service.gateways.checks import DECISION_ID, EFFECT, NOT_KEPT, OWN_HEADERS, Incoming, Verdict
+from service.gateways.checks import (
+    COUNTRY,
+    DECISION_ID,
+    EFFECT,
+    NOT_KEPT,
+    OBLIGATIONS,
+    OWN_HEADERS,
+    RULESET,
+    Incoming,
+    Verdict,
+)
 from service.gateways.wire import NO_PEER
 
 SERVICE: Final = "envoy.service.auth.v3.Authorization"
 ROUTE: Final = "cordon_route"
 """The member of `context_extensions` that names the route."""
-COUNTRY: Final = b"x-cordon-country"
 PASSED_ON: Final = (DECISION_ID, EFFECT, COUNTRY)
 """What the application behind the gateway is told."""
-NOT_PASSED_ON: Final = (b"x-cordon-ruleset", b"x-cordon-obligations")
+NOT_PASSED_ON: Final = (RULESET, OBLIGATIONS)
 """What Envoy itself is told, as metadata."""
 
 _OWN: Final = b"x-cordon-"

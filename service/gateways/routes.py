@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from rules.errors import InvalidDocument, Problem, pointer
 from rules.language import DEFAULT_ACTION
+from service.errors import said_plainly
 from service.gateways.authzen_models import NAME_LIMIT
 from service.gateways.client_address import AddressPolicy, Network, trusted_networks
 from service.gateways.denials import DenialTerms
@@ -224,5 +225,4 @@ def _said(error: ErrorDetails) -> str:
         case kind, _ if kind in _MESSAGES:
             return _MESSAGES[kind]
         case _:
-            said = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-            return said[:1].lower() + said[1:].replace("'", "`")
+            return said_plainly(error["msg"])

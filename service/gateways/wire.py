@@ -1,7 +1,7 @@
 """Reads requests and writes answers over ASGI, without a framework in between."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -50,7 +50,12 @@ class Disconnected(Exception):
 
 def header(scope: Scope, name: bytes) -> bytes | None:
     """The first header of that name (in lower case)."""
-    for key, value in scope["headers"]:
+    return first(scope["headers"], name)
+
+
+def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """The first of these headers that has that name (in lower case, as theirs are)."""
+    for key, value in headers:
         if key == name:
             return bytes(value)
     return None

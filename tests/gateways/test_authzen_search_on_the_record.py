@@ -28,8 +28,7 @@ from service.storage.fact_rows import INTERESTS, RecordedInterest
 from service.storage.facts import put_account, put_all, remove_account
 from service.storage.seed import import_directory
 from tests.gateways.authzen_worlds import LARGE, TODO, asked, found, names
-from tests.postgresql_server import PostgresqlServer
-from tests.record.conftest import asker_of, settings_for
+from tests.record.conftest import asker_of, held_database, settings_for
 from tests.record.worker import Worker, now, working
 from tests.service.conftest import NOW, Asker, write_world
 
@@ -52,22 +51,9 @@ globals().update(SUITE)
 
 
 @contextmanager
-def _database(request: pytest.FixtureRequest, kind: str, directory: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        copy = directory / "cordon.db"
-        copy.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
-        yield f"sqlite:///{copy}"
-        return
-    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
-    url = server.create(request.getfixturevalue("postgresql_template"))
-    yield url
-    server.drop(url)
-
-
-@contextmanager
 def _worker(request: pytest.FixtureRequest, kind: str, directory: Path, ruleset: str) -> Iterator[Worker]:
     """One over what the files of a directory say."""
-    with _database(request, kind, directory) as url:
+    with held_database(request, kind, directory) as url:
         database = open_database(url, now)
         import_directory(database, directory / "world", "cli:test")
         database.close()

@@ -1,6 +1,7 @@
 """The small world in a database, and a worker over it: on either database, with and without Redis."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from service.settings import Settings
 from service.storage.database import open_database
 from service.storage.seed import import_directory
+from tests.postgresql_server import PostgresqlServer
 from tests.record.worker import Worker, now, working
 from tests.service.conftest import Asker, write_world
 from tests.valkey_server import ValkeyServer
@@ -30,6 +32,20 @@ def fill(url: str, directory: Path) -> None:
 def settings_for(url: str, redis: str | None = None, **others: Any) -> Settings:
     """Those of a worker that anyone may ask anything."""
     return Settings(database=url, redis=redis, ruleset="small-world", keys="none", **others)
+
+
+@contextmanager
+def held_database(request: pytest.FixtureRequest, kind: str, directory: Path) -> Iterator[str]:
+    """URL of a migrated, empty database, for as long as whoever asks needs it; `kind`: `sqlite` or `postgresql`."""
+    if kind == "sqlite":
+        copy = directory / "cordon.db"
+        copy.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
+        yield f"sqlite:///{copy}"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+    url = server.create(request.getfixturevalue("postgresql_template"))
+    yield url
+    server.drop(url)
 
 
 def asker_of(worker: Worker) -> Asker:

@@ -2,8 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,8 +10,7 @@ import pytest
 import tests.service.test_authzen
 import tests.service.test_authzen_batch
 from service.settings import Permission
-from tests.postgresql_server import PostgresqlServer
-from tests.record.conftest import COMBINATIONS, asker_of, fill, settings_for
+from tests.record.conftest import COMBINATIONS, asker_of, fill, held_database, settings_for
 from tests.record.worker import working
 from tests.service.conftest import NOW, Asker
 from tests.valkey_server import ValkeyServer
@@ -43,22 +41,9 @@ def places(
     """URLs of a database that holds the small world, and of Redis, if there is one."""
     database, redis = request.param
     directory = tmp_path_factory.mktemp("record")
-    with _database(request, database, directory) as url:
+    with held_database(request, database.removesuffix("_url"), directory) as url:
         fill(url, directory / "world")
         yield url, redis_server.url if redis == "with-redis" else None
-
-
-@contextmanager
-def _database(request: pytest.FixtureRequest, kind: str, directory: Path) -> Iterator[str]:
-    if kind == "sqlite_url":
-        copy = directory / "cordon.db"
-        copy.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
-        yield f"sqlite:///{copy}"
-        return
-    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
-    url = server.create(request.getfixturevalue("postgresql_template"))
-    yield url
-    server.drop(url)
 
 
 @pytest.fixture(scope="module")
