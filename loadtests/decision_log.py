@@ -38,7 +38,18 @@ from rules.facts import (
 )
 from rules.geography import Jurisdiction
 from rules.profiles import Screening
-from service.decide import AccessRequest, Answer, Decider, Hit, InlineFacts, Located, Screened, SourceState, Then
+from service.decide import (
+    AccessRequest,
+    Answer,
+    Decider,
+    Hit,
+    InlineFacts,
+    Located,
+    Screened,
+    Settled,
+    SourceState,
+    Then,
+)
 from service.decision_log.keeping import delete_account, tend
 from service.decision_log.recorder import DecisionLog
 from service.decision_log.records import Records
@@ -137,7 +148,8 @@ class World:
             located = those[int(draw.paretovariate(0.4)) % ADDRESSES]
             at = begun + timedelta(seconds=number / rate)
             decision = decisions[number * 7 % 8]
-            yield Hit(secrets.token_hex(16), at, account, self.resource, "use", located, decision, self.sources)
+            settled = Settled(account, self.resource, "use", located, decision)
+            yield Hit(secrets.token_hex(16), at, settled, self.sources)
 
 
 def _above(owners: Mapping[EntityId, tuple[Interest, ...]], number: int) -> dict[EntityId, tuple[Interest, ...]]:
@@ -236,7 +248,7 @@ def _offer(log: DecisionLog, hits: Sequence[Hit], seconds: float, rate: int) -> 
 
 def _made_now(hit: Hit) -> Hit:
     """The same, of objects that were made a moment ago, and are as near to the processor as those of a request."""
-    return Hit(hit.id[:16] + hit.id[16:], hit.at + timedelta(0), *hit[2:])
+    return Hit(hit.id[:16] + hit.id[16:], hit.at + timedelta(0), Settled._make(hit.settled), hit.sources)
 
 
 def _settled(log: DecisionLog) -> int:

@@ -155,18 +155,24 @@ class Programs(Protocol):
     def current(self) -> Snapshot: ...
 
 
-class Hit(NamedTuple):
-    """A decision that was made before for the like, and given again: all that tells it from the one before."""
+class Settled(NamedTuple):
+    """A question, and what it is answered with until the facts, the rules or the dates change."""
 
-    id: str
-    at: datetime
-    """Aware, UTC: the moment that is decided for, and that it was asked at."""
     account: Screened[AccountFacts]
     resource: Screened[ResourceFacts]
     action: str
     located: Located
     decision: Decision
     """Right but for `facts`: of those, the screening of the account tells the revision."""
+
+
+class Hit(NamedTuple):
+    """A decision that was made before for the like, and given again: all that tells it from the one before."""
+
+    id: str
+    at: datetime
+    """Aware, UTC: the moment that is decided for, and that it was asked at."""
+    settled: Settled
     sources: tuple[SourceState, ...]
 
 

@@ -21,5 +21,5 @@ class Recording:
 
     def repeated(self, hit: Hit) -> None:
         """HOT PATH: count a decision given again, and have it recorded."""
-        self._decisions[hit.decision.effect] += 1
+        self._decisions[hit.settled.decision.effect] += 1
         self._repeated(hit)

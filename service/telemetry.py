@@ -104,7 +104,7 @@ class Telemetry:
 
     def repeated(self, hit: Hit) -> None:
         """HOT PATH: count a decision given again."""
-        self.decisions[hit.decision.effect] += 1
+        self.decisions[hit.settled.decision.effect] += 1
 
     def faulted(self, status: int) -> None:
         """Count a request that was answered by an error."""

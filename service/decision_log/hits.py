@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from rules.facts import Address
-from service.decide import Hit
+from service.decide import Hit, Settled
 from service.decision_log.fragments import Fragments, clipped, told
 from service.decision_log.freezing import Frozen, encode, written
 from service.decision_log.numbering import UNFIT, Numbers
@@ -32,11 +32,7 @@ class _Columns(NamedTuple):
 
     ids: Sequence[str]
     ats: Sequence[datetime]
-    accounts: Sequence[object]
-    resources: Sequence[object]
-    actions: Sequence[str]
-    places: Sequence[object]
-    decisions: Sequence[object]
+    settled: Sequence[Settled]
     sources: Sequence[object]
 
 
@@ -107,18 +103,19 @@ class Hits:
         return 0
 
     def _numbers(self, hits: Sequence[Hit], columns: _Columns) -> tuple[list[int], list[int], list[int]]:
-        _, _, accounts, resources, actions, places, decisions, _ = columns
+        settled = columns.settled
+        accounts, resources, actions, places, decisions = zip(*settled, strict=True)
         return (
-            self._accounts.column(lambda: accounts, lambda place: self._say_account(hits[place])),
-            self._places.column(lambda: map(id, places), lambda place: self._say_place(hits[place])),
+            self._accounts.column(lambda: accounts, lambda place: self._say_account(settled[place])),
+            self._places.column(lambda: map(id, places), lambda place: self._say_place(settled[place])),
             self._answers.column(
                 lambda: zip(resources, map(id, decisions), actions, strict=True),
-                lambda place: self._say_answer(hits[place]),
+                lambda place: self._say_answer(settled[place]),
             ),
         )
 
-    def _say_account(self, hit: Hit) -> None:
-        account = hit.account
+    def _say_account(self, settled: Settled) -> None:
+        account = settled.account
         if self._accounts.known(account):
             return
         fresh = dict[str, Frozen]()
@@ -133,8 +130,8 @@ class Hits:
         self._say(line, fresh)
         self._accounts.keep(number, account)
 
-    def _say_place(self, hit: Hit) -> None:
-        located = hit.located
+    def _say_place(self, settled: Settled) -> None:
+        located = settled.located
         if self._places.known(id(located), located):
             return
         fresh = dict[str, Frozen]()
@@ -150,22 +147,22 @@ class Hits:
             self._alike.keep(number, alike)
         self._places.keep(self._alike.number(alike), id(located), located)
 
-    def _say_answer(self, hit: Hit) -> None:
-        key = (hit.resource, id(hit.decision), hit.action)
-        if self._answers.known(key, hit.decision):
+    def _say_answer(self, settled: Settled) -> None:
+        key = (settled.resource, id(settled.decision), settled.action)
+        if self._answers.known(key, settled.decision):
             return
         fresh = dict[str, Frozen]()
-        answer = told(hit.decision)
+        answer = told(settled.decision)
         del answer["facts"]  # those are the account's
-        head = {"resource": clipped(hit.resource.facts.resource.id), "action": clipped(hit.action), **answer}
+        head = {"resource": clipped(settled.resource.facts.resource.id), "action": clipped(settled.action), **answer}
         try:
-            members, facts = encode(head)[1:-1], self._fragments.resource(hit.resource.facts, fresh)
+            members, facts = encode(head)[1:-1], self._fragments.resource(settled.resource.facts, fresh)
         except UnicodeError:
-            self._answers.keep(UNFIT, key, hit.decision)
+            self._answers.keep(UNFIT, key, settled.decision)
             return
         number = self._answers.next()
         self._say(b'{"type":"answer","n":%d,%b,%b}\n' % (number, members, facts), fresh)
-        self._answers.keep(number, key, hit.decision)
+        self._answers.keep(number, key, settled.decision)
 
     def _say(self, line: bytes, fresh: dict[str, Frozen]) -> None:
         self._said.append(self._fragments.lines_of(fresh) + line)

@@ -81,7 +81,7 @@ class Queue:
 
     def put_repeated(self, hit: Hit) -> None:
         """HOT PATH: queue a hit, or count it as dropped."""
-        if len(hit[4]) > ACTION_LENGTH:  # by place: half of what it costs by name
+        if len(hit[2][2]) > ACTION_LENGTH:  # by place: half of what it costs by name
             self.put(answer_of(hit))
         elif len(self._hits) + len(self._items) >= self._limit_hits:
             self.full += 1
@@ -156,10 +156,11 @@ def _inline_bytes(request: AccessRequest) -> int:
 
 def answer_of(hit: Hit) -> Answer:
     """The same decision, as if it were made now: both are recorded alike."""
-    account, resource = hit.account.facts, hit.resource.facts
-    request = AccessRequest(account.account.id, resource.resource.id, hit.at, action=hit.action, asked_at=hit.at)
-    decision = replace(hit.decision, facts=hit.account.screening.revision)
-    return Answer(hit.id, decision, request, hit.located, hit.sources, (account, resource))
+    screened, other, action, located, decision = hit.settled
+    account, resource = screened.facts, other.facts
+    request = AccessRequest(account.account.id, resource.resource.id, hit.at, action=action, asked_at=hit.at)
+    told = replace(decision, facts=screened.screening.revision)
+    return Answer(hit.id, told, request, located, hit.sources, (account, resource))
 
 
 def settle(waiting: Iterable[Awaited], error: str | None) -> None:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 from rules.compile import Program
 from rules.evaluate import evaluate
 from rules.facts import Address, Request
-from service.decide import AccessRequest, Answer, Hit, Located, Locations, Recorder
+from service.decide import AccessRequest, Answer, Hit, Located, Locations, Recorder, Settled
 from service.fast_lane.check_heads import CheckHead, read_check, tail_of
 from service.fast_lane.heads import Head, Headers
 from service.fast_lane.places import Places
@@ -190,7 +190,8 @@ class FastLane:
         decision_id = self._new_id()
         if known.key_id is not None:
             self._callers.admitted(known.key_id, at)
-        self._repeated(new(Hit, (decision_id, at, account, resource, action, located, ready.decision, frame.sources)))
+        settled = new(Settled, (account, resource, action, located, ready.decision))
+        self._repeated(new(Hit, (decision_id, at, settled, frame.sources)))
         self.answered += 1
         if known.check is None:
             return b"".join((ready.head, ending, ready.beginning, decision_id.encode(), ready.rest))

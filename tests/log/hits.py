@@ -11,7 +11,7 @@ from rules.compile import compile_ruleset
 from rules.evaluate import screen, screen_resource
 from rules.facts import AccountFacts, ResourceFacts
 from rules.language import Decision
-from service.decide import Answer, Hit, Screened
+from service.decide import Answer, Hit, Screened, Settled
 from service.decision_log.keeping import tend
 from service.decision_log.recorder import DecisionLog
 from service.decision_log.replay import recorded_cases
@@ -39,7 +39,8 @@ def repeated(made: Answer) -> Hit:
     """The same decision, given again."""
     account, resource = screened(made.request.account)
     decision = ready(made.decision.effect, made.decision)
-    return Hit(made.id, made.request.at, account, resource, made.request.action, made.located, decision, made.sources)
+    settled = Settled(account, resource, made.request.action, made.located, decision)
+    return Hit(made.id, made.request.at, settled, made.sources)
 
 
 def again(number: int, account: str = "acct-half", *, country: str = "DE", **more: Any) -> Answer:

@@ -13,7 +13,7 @@ from rules.compile import compile_ruleset
 from rules.evaluate import evaluate, screen, screen_resource
 from rules.facts import IPV4_MAPPED, AccountFacts, Address, Request, ResourceFacts
 from rules.language import Decision, RuleSet
-from service.decide import AccessRequest, Answer, Hit, Screened
+from service.decide import AccessRequest, Answer, Hit, Screened, Settled
 from service.decision_log.keeping import delete_account
 from service.decision_log.records import Records
 from service.decision_log.replay import New, Replay
@@ -52,7 +52,7 @@ def pairs(rules: RuleSet, asked: Sequence[Question], picks: Sequence[tuple[int, 
         id = f"{number:032x}"
         whole = Answer(id, decision, request, located, sources, (own.facts, tool.facts))
         stale = replace(decision, facts="of another") if number % 2 else decision
-        made.append((whole, Hit(id, at, own, tool, action, located, stale, sources)))
+        made.append((whole, Hit(id, at, Settled(own, tool, action, located, stale), sources)))
     return made
 
 
