@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from loadtests.decisions import AT, best, graph, rule_set
@@ -59,6 +60,8 @@ from service.decision_log.writer import Options
 from service.errors import BadRequest
 
 ACCOUNTS = 1_000
+TURN_HITS = 16
+"""Hits that arrive in one turn of the event loop."""
 RULES = 100
 RECORDS = 200_000
 AT_ONCE = (1, 8, 64)
@@ -136,20 +139,29 @@ class World:
         decision = evaluate(self.program, account.screening, resource.screening, asked)
         return Answer(f"{number:032x}", decision, request, located, self.sources, (account.facts, resource.facts))
 
-    def hits(self, count: int, rate: int) -> Iterator[Hit]:
-        """Decisions given again from now on, as many a second: some accounts and addresses ask far more often."""
+    def hits(self, count: int, rate: int, *, are_new: bool = False) -> Iterator[Hit]:
+        """Decisions given again from now on, as many a second: some accounts and addresses ask far more often.
+
+        `are_new`: each from an address that was never seen.
+        """
         begun = datetime.now(UTC)
+        asked = self.questions()
+        those = [] if are_new else list(islice(asked, ADDRESSES))
+        draw = random.Random(2)
+        for number in range(count):
+            settled = next(asked) if are_new else those[int(draw.paretovariate(0.4)) % ADDRESSES]
+            at = begun + timedelta(seconds=number / rate)
+            yield Hit(secrets.token_hex(16), at, settled, self.sources)
+
+    def questions(self) -> Iterator[Settled]:
+        """Questions, each from an address of its own."""
         draw = random.Random(1)
         accounts = list(self.accounts.values())
-        those = [Found(Address(IPV4_MAPPED | draw.getrandbits(32)), self.location) for _ in range(ADDRESSES)]
         decisions = [replace(self.answer(0).decision, unknown=(f"fact.{number}",)) for number in range(8)]
-        for number in range(count):
+        while True:
             account = accounts[int(draw.paretovariate(0.6)) % ACCOUNTS]
-            located = those[int(draw.paretovariate(0.4)) % ADDRESSES]
-            at = begun + timedelta(seconds=number / rate)
-            decision = decisions[number * 7 % 8]
-            settled = Settled(account, self.resource, "use", located, decision)
-            yield Hit(secrets.token_hex(16), at, settled, self.sources)
+            located = Found(Address(IPV4_MAPPED | draw.getrandbits(32)), self.location)
+            yield Settled(account, self.resource, "use", located, draw.choice(decisions))
 
 
 def _above(owners: Mapping[EntityId, tuple[Interest, ...]], number: int) -> dict[EntityId, tuple[Interest, ...]]:
@@ -167,7 +179,7 @@ class Silent:
     def decided(self, answer: Answer) -> None:
         """Do nothing."""
 
-    def repeated(self, hit: Hit) -> None:
+    def repeated(self, hits: Sequence[Hit]) -> None:
         """Do nothing."""
 
 
@@ -192,24 +204,27 @@ def measure_hot_path_of_hits(world: World) -> None:
     hits = list(world.hits(10_000, 80_000))
     log = DecisionLog(Options(Path("unused"), "w", queue_records=10**9, queue_bytes=10**15), lambda: AT)
 
+    turns = [hits[start : start + TURN_HITS] for start in range(0, len(hits), TURN_HITS)]
+
     def offer() -> None:
-        for hit in hits:
-            log.repeated(hit)
+        for turn in turns:
+            log.repeated(turn)
 
     repeated = best(offer) / len(hits)
     nothing = best(lambda: [None for _ in hits]) / len(hits)
     print(f"hot path: {(repeated - nothing) * 1e6:.2f} µs a hit")
 
 
-def measure_hits(world: World, directory: Path, rate: int) -> None:
+def measure_hits(world: World, directory: Path, rate: int, *, are_new: bool = False) -> None:
     """Offer hits by the clock to a busy thread: what the writer takes, and how long it keeps that one from deciding."""
-    hits = list(world.hits(rate * RATE_SECONDS, rate))
+    again = list(world.hits(rate * RATE_SECONDS, rate))
+    hits = list(world.hits(rate * RATE_SECONDS, rate, are_new=True)) if are_new else again
     log = DecisionLog(Options(directory, "w", segment_age=timedelta(days=1)), lambda: datetime.now(UTC))
     gc.collect()
     gc.freeze()
     log.start()
     alone = _offer(log, [], 1.0, rate)
-    _offer(log, hits, RATE_SECONDS, rate)
+    _offer(log, again, RATE_SECONDS, rate)
     said = _settled(log)  # what hits share is said once in a segment: here, before it counts
     begun = time.clock_gettime(_clock_of(log))
     gaps = _offer(log, hits, RATE_SECONDS, rate)
@@ -220,7 +235,9 @@ def measure_hits(world: World, directory: Path, rate: int) -> None:
     packing = time.process_time() - packing
     closed = sum(file.path.stat().st_size for file in segment_files(directory))
     count, recorded = len(hits), log.state.recorded
-    print(f"hits:     {rate:,} a second: writer {cpu / count * 1e6:.2f} µs of CPU each, dropped {log.state.dropped}")
+    kind = "new ones" if are_new else "hits"
+    each = f"{cpu / count * 1e6:.2f} µs of CPU each"
+    print(f"hits:     {rate:,} {kind} a second: writer {each}, dropped {log.state.dropped}")
     print(f"          {raw / count:.0f} bytes each, and {said:,} with what is said once")
     print(f"          closing {packing / recorded * 1e6:.2f} µs each; {closed / recorded:.0f} bytes each in all")
     print(f"          the deciding thread waits {_spread(gaps)}; without hits {_spread(alone)}")
@@ -234,7 +251,7 @@ def _offer(log: DecisionLog, hits: Sequence[Hit], seconds: float, rate: int) -> 
         begun = last = time.perf_counter()
         while last - begun < seconds:
             for hit in hits[number : int((last - begun) * rate)]:
-                log.repeated(_made_now(hit))
+                log.repeated([_made_now(hit)])
                 number += 1
             sum(WORK)
             nothing.write(b"x")  # lets other threads on, as an answer does
@@ -242,13 +259,14 @@ def _offer(log: DecisionLog, hits: Sequence[Hit], seconds: float, rate: int) -> 
             gaps.append(now - last)
             last = now
     for hit in hits[number:]:
-        log.repeated(_made_now(hit))
+        log.repeated([_made_now(hit)])
     return gaps
 
 
 def _made_now(hit: Hit) -> Hit:
-    """The same, of objects that were made a moment ago, and are as near to the processor as those of a request."""
-    return Hit(hit.id[:16] + hit.id[16:], hit.at + timedelta(0), Settled._make(hit.settled), hit.sources)
+    """The same, of objects that were made a moment ago, and are as near to the processor as those of a request; what is
+    settled is shared by all who ask the same."""
+    return Hit(hit.id[:16] + hit.id[16:], hit.at + timedelta(0), hit.settled, hit.sources)
 
 
 def _settled(log: DecisionLog) -> int:
@@ -287,7 +305,7 @@ def measure_search_of_hits(world: World, directory: Path) -> None:
     for number, hit in enumerate(world.hits(HITS, 80_000)):
         while number % 1_000 == 0 and log.state.waiting > 50_000:
             time.sleep(0.001)
-        log.repeated(hit)
+        log.repeated([hit])
         last = hit
     log.close()
     assert last is not None
@@ -393,6 +411,7 @@ def main() -> None:
         os.sched_setaffinity(0, {max(cores)})
         for rate in RATES:
             measure_hits(world, Path(directory) / f"hits-{rate}", rate)
+            measure_hits(world, Path(directory) / f"new-{rate}", rate, are_new=True)
         os.sched_setaffinity(0, cores)
         measure_search_of_hits(world, Path(directory) / "hits")
         measure_recording(world, Path(directory) / "many")

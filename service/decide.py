@@ -5,7 +5,7 @@ screenings are at hand, unless the answer must be recorded first.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -166,6 +166,10 @@ class Settled(NamedTuple):
     """Right but for `facts`: of those, the screening of the account tells the revision."""
 
 
+ACTION_LENGTH = 64
+"""Characters of an action that a hit may have: hits are taken to be small."""
+
+
 class Hit(NamedTuple):
     """A decision that was made before for the like, and given again: all that tells it from the one before."""
 
@@ -182,8 +186,8 @@ class Recorder(Protocol):
     def decided(self, answer: Answer) -> Awaitable[None] | None:
         """What must have ended before the answer is given; None if nothing must."""
 
-    def repeated(self, hit: Hit) -> None:
-        """HOT PATH: the same of a decision given again, where no answer waits for its record."""
+    def repeated(self, hits: Sequence[Hit]) -> None:
+        """HOT PATH: the same of decisions given again, where no answer waits for its record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,35 +67,36 @@ class Locations:
     """Where addresses are, by the snapshot in use."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._memo = _Memo(snapshot)
+        self.memo = _Memo(snapshot)
+        """What was located with the snapshot in use: another one, once another is."""
         self._refused_stamps: tuple[object, ...] = ()
 
     @property
     def snapshot(self) -> Snapshot:
-        return self._memo.snapshot
+        return self.memo.snapshot
 
     @property
     def revision(self) -> str:
         """The snapshot's id: whatever was derived from a `Located` is right only while it stays the same."""
-        return self._memo.snapshot.id
+        return self.memo.snapshot.id
 
     @property
     def sources(self) -> tuple[SourceInfo, ...]:
-        return self._memo.snapshot.sources
+        return self.memo.snapshot.sources
 
     @property
     def read_errors(self) -> int:
         """Answers that damaged databases could not give."""
-        return sum(database.read_errors for database in self._memo.snapshot.databases)
+        return sum(database.read_errors for database in self.memo.snapshot.databases)
 
     def locate(self, text: str | None) -> Located:
         """HOT PATH: what is known of the address that a text names."""
-        memo = self._memo  # read once: another snapshot mid-request changes nothing
+        memo = self.memo  # read once: another snapshot mid-request changes nothing
         return memo.young.get(text) or memo.locate(text)
 
     def swap(self, snapshot: Snapshot) -> None:
         """Answer from another snapshot from now on; what was derived from the old one goes with it."""
-        self._memo = _Memo(snapshot)
+        self.memo = _Memo(snapshot)
 
     def reload(self) -> bool:
         """Take up files that were replaced since they were opened; False if none was, or if they were refused already.

@@ -49,14 +49,17 @@ class Cell(Generic[V]):
     def __init__(self, key: Hashable, value: V, size_bytes: int, table: int) -> None:
         self.key = key
         self.value = value
+        """INVARIANT: of a cell that a memo holds, it never changes; one that is gone has none."""
         self.visits = 0
         """Of late. INVARIANT: whoever raises it stops at `MOST_VISITS`."""
         self.size_bytes = size_bytes
         self.table = table
         """Number of the memo that it is of."""
         self.place = GONE
-        """Number of the queue that it waits in. INVARIANT: cells refer to nothing that refers to them, so that a memo
-        that is let go is freed at once."""
+        """Number of the queue that it waits in; `GONE` once no memo holds it, whatever took it away.
+
+        INVARIANT: cells refer to nothing that refers to them, so that a memo that is let go is freed at once.
+        """
 
 
 class Index(Protocol[K_contra, V_contra]):
@@ -177,10 +180,12 @@ class Bound:
         else:
             self._small.push(cell)
 
-    def resize(self, cell: Cell[Any], size_bytes: int) -> None:
-        """Take note of the new size of a cell, which may have to go for it."""
-        self._queue(cell).size_bytes += size_bytes - cell.size_bytes
-        cell.size_bytes = size_bytes
+    def replace(self, old: Cell[Any], cell: Cell[Any]) -> None:
+        """Let a cell in for another of the same key; it may have to go at once."""
+        queue = self._queue(old)
+        queue.leave(old)
+        cell.visits = old.visits
+        queue.push(cell)
         self._make_room(0)
 
     def release(self, cell: Cell[Any]) -> None:
@@ -240,6 +245,7 @@ class Bound:
             self._ghosts.append(mark)
         self._trim_ghosts()
         table.index.removed(cell.key, cell.value)
+        del cell.value  # somebody may hold the cell, to see whether it is gone
 
     def _trim_ghosts(self) -> None:
         """As many keys are remembered as there are cells, at most."""
@@ -277,21 +283,25 @@ class Memo(Generic[K, V]):
 
     def put(self, key: K, value: V, size_bytes: int) -> None:
         """Keep a value of so many bytes, key included, if there can be room for it; in any case not the one before."""
+        self.keep(key, value, size_bytes)
+
+    def keep(self, key: K, value: V, size_bytes: int) -> Cell[V]:
+        """The same; and the cell, which is gone at once if there can be no room for it."""
         size_bytes += CELL_BYTES
+        old, cell = self._cells.get(key), Cell(key, value, size_bytes, self._table)
         if size_bytes > self._bound.largest_bytes:
-            return self.drop(key)
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = Cell(key, value, size_bytes, self._table)
+            self.drop(key)
+        elif old is None:
             self._bound.admit(cell)
             self._cells[key] = cell
             self._index.added(key, value)
         else:
-            self._index.removed(key, cell.value)
-            cell.value = value
+            self._index.removed(key, old.value)
+            del old.value
+            self._cells[key] = cell
             self._index.added(key, value)
-            self._bound.resize(cell, size_bytes)
-        return None
+            self._bound.replace(old, cell)
+        return cell
 
     def drop(self, key: K) -> None:
         """Forget the value of a key, if there is one."""

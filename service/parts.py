@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -295,7 +295,7 @@ class Unrecorded:
     def decided(self, answer: Answer) -> None:
         """Do nothing."""
 
-    def repeated(self, hit: Hit) -> None:
+    def repeated(self, hits: Sequence[Hit]) -> None:
         """Do nothing."""
 
 

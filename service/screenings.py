@@ -21,7 +21,7 @@ from rules.profiles import Screening
 from service.decide import AccessRequest, InlineFacts, Screened
 from service.dossiers import Dated
 from service.errors import NotAvailable
-from service.memo import MOST_VISITS, Memo, MemoState
+from service.memo import MOST_VISITS, Cell, Memo, MemoState
 from service.shelf import MIB, Bounds, Entry, Known, Limits, Shelf
 
 __all__ = ["Dossiers", "Kind", "Known", "Limits", "Screenings", "Touched", "Unreachable"]
@@ -42,6 +42,8 @@ Touched: TypeAlias = Mapping[str, Collection[str]]
 F = TypeVar("F", AccountFacts, ResourceFacts)
 Pair: TypeAlias = tuple[Screened[AccountFacts], Screened[ResourceFacts]]
 """Of an account and a resource."""
+Cells: TypeAlias = tuple[Cell[Entry[AccountFacts]], Cell[Entry[ResourceFacts]]]
+"""Where they are memorised; each is right until its cell is gone, or by its dates."""
 
 
 class Unreachable(Exception):
@@ -99,7 +101,12 @@ class Screenings:
         self._find_account, self._find_stranger = self._accounts.registered.find, self._accounts.strangers.find
         self._find_resource, self._find_nameless = self._resources.registered.find, self._resources.strangers.find
 
-    def ready(self, account: str, resource: str, at: datetime) -> Pair | None:
+    @property
+    def is_stale(self) -> bool:
+        """Whether accounts are unknown, because the data could not be confirmed in time."""
+        return self._dossiers.is_stale
+
+    def ready(self, account: str, resource: str, at: datetime) -> Cells | None:
         """HOT PATH: those of an account and of a resource, if both are memorised, right at that time, and not stale.
 
         Of neither a foreign subject nor one with inline facts.
@@ -115,14 +122,15 @@ class Screenings:
         who, what = one.value, other.value
         if (who.is_dated and not who.is_right(at)) or (what.is_dated and not what.is_right(at)):
             return None
-        return who.screened, what.screened
+        return one, other
 
     def at_hand(self, request: AccessRequest) -> Pair | None:
         """Those of the account and of the resource, if both are memorised and right at the request's time."""
         if request.inline is not None:
             return None
         if not request.foreign:
-            return self.ready(request.account, request.resource, request.at)
+            cells = self.ready(request.account, request.resource, request.at)
+            return None if cells is None else pair_of(cells)
         if self._dossiers.is_stale:
             return None
         account = self._accounts.find(request.account, request.at, foreign=True)
@@ -274,6 +282,12 @@ class Screenings:
             return facts, _within(screening, dated)
 
         return await asyncio.to_thread(made) if len(known.reached) > LARGE else made()
+
+
+def pair_of(cells: Cells) -> Pair:
+    """What is memorised there. Neither may be gone."""
+    account, resource = cells
+    return account.value.screened, resource.value.screened
 
 
 def _within(screening: Screening, dated: Dated) -> Screening:

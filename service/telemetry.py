@@ -16,6 +16,7 @@ from structlog.typing import EventDict
 from service.collectors import EFFECTS, DecisionCollector
 from service.decide import Answer, Hit
 from service.programs import Refusal, Snapshot
+from service.recording import count
 
 FAULTS_LOGGED = 1000
 """More faults of one refused directory are counted, not listed."""
@@ -102,9 +103,9 @@ class Telemetry:
         """HOT PATH: count a decision."""
         self.decisions[answer.decision.effect] += 1
 
-    def repeated(self, hit: Hit) -> None:
-        """HOT PATH: count a decision given again."""
-        self.decisions[hit.settled.decision.effect] += 1
+    def repeated(self, hits: Sequence[Hit]) -> None:
+        """HOT PATH: count decisions given again."""
+        count(hits, self.decisions)
 
     def faulted(self, status: int) -> None:
         """Count a request that was answered by an error."""

@@ -14,6 +14,8 @@ from service.decision_log.segments import damaged, whole_lines
 DECISION = b'{"type":"decision"'
 HITS = b'{"type":"hits"'
 _COLUMNS = ("id", "at", "account", "place", "answer")
+_FURTHER = ("address",)
+"""Columns that lines of the former form do not have."""
 
 
 class _Graph(msgspec.Struct):
@@ -174,4 +176,5 @@ class Erasure:
         is_kept = [number not in self._erased for number in line["account"]]
         if not any(is_kept):
             return b""
-        return encode(line | {name: list(compress(line[name], is_kept)) for name in _COLUMNS}) + b"\n"
+        names = (*_COLUMNS, *(name for name in _FURTHER if line.get(name) is not None))
+        return encode(line | {name: list(compress(line[name], is_kept)) for name in names}) + b"\n"

@@ -78,8 +78,8 @@ _KINDS = {
     ),
     "place": (
         "$.location",
-        f"{_members('address', 'address_status')} || coalesce({_members('reserved')}, '') AS address, "
-        f"{_members('claims', 'location')} AS known",
+        f"{_members('address')} AS address, {_members('claims', 'location')} AS known, "
+        f"{_members('address_status')} || coalesce({_members('reserved')}, '') AS status",
     ),
     "answer": (
         "$.resource_facts.graph",
@@ -95,19 +95,22 @@ SELECT (json->>'$.n')::UINTEGER AS n, coalesce({fits}, false) AS fits, json->>'{
 FROM part WHERE type = '{kind}'
 """
 _ANSWERS = """
-SELECT time, id, rowid AS line, NULL AS account, NULL AS place, NULL AS answer FROM part WHERE type = 'decision'
+SELECT time, id, rowid AS line, NULL AS account, NULL AS place, NULL AS answer, NULL AS is_addressed, NULL AS address
+FROM part WHERE type = 'decision'
 """
 _FORM = (
     '{"second":"VARCHAR","id":["VARCHAR"],"at":["UINTEGER"],"account":["UINTEGER"],"place":["UINTEGER"],'
-    '"answer":["UINTEGER"]}'
+    '"answer":["UINTEGER"],"address":["VARCHAR"]}'
 )
 _HITS = """
-SELECT time, id, line, hit.account, hit.place, hit.answer FROM (
+SELECT time, id, line, hit.account, hit.place, hit.answer, is_addressed, address FROM (
     SELECT unnest(hits.id) AS id, hits.second || '.' || lpad(unnest(hits.at)::VARCHAR, 6, '0') || 'Z' AS time, line,
-           unnest(hits.account) AS account, unnest(hits.place) AS place, unnest(hits.answer) AS answer
+           unnest(hits.account) AS account, unnest(hits.place) AS place, unnest(hits.answer) AS answer,
+           len(hits.address) = len(hits.id) AS is_addressed, unnest(hits.address) AS address
     FROM (SELECT json_transform(json, '{form}') AS hits, rowid AS line FROM part WHERE type = 'hits')
 ) AS hit LEFT JOIN accounts ON accounts.n = hit.account LEFT JOIN answers ON answers.n = hit.answer WHERE {conditions}
 """
+"""`is_addressed`: whether the line has an address for each; unknown of the former form, where the place says it."""
 _MATCHED = """
 CREATE OR REPLACE TEMP TABLE matched AS SELECT row_number() OVER (ORDER BY {order}) AS rank, *
 FROM (SELECT * FROM ({rows}) WHERE {conditions} ORDER BY {order} {limit})
@@ -115,6 +118,10 @@ FROM (SELECT * FROM ({rows}) WHERE {conditions} ORDER BY {order} {limit})
 _PLAIN_TEXTS = """
 SELECT matched.time, matched.id, json::VARCHAR FROM matched JOIN part ON part.rowid = line
 WHERE rank > $first AND rank <= $last ORDER BY rank
+"""
+_ADDRESS = """
+CASE WHEN is_addressed THEN ',"address":' || coalesce(to_json(these.address)::VARCHAR, 'null')
+     WHEN is_addressed IS NULL THEN places.address END
 """
 _TEXTS = f"""
 WITH these AS MATERIALIZED (SELECT * FROM matched WHERE rank > $first AND rank <= $last),
@@ -124,8 +131,9 @@ lines AS MATERIALIZED (
     FROM part WHERE rowid IN (SELECT line FROM these)
 )
 SELECT time, id, coalesce(text, '{{"type":"decision","id":' || to_json(id)::VARCHAR || ',"time":"' || time || '","at":"'
-    || time || '"' || lines.worker || accounts.account || answers.question || places.address || answers.answer
-    || accounts.facts || answers.doubts || lines.data || places.known || accounts.own_facts || answers.facts || '}}')
+    || time || '"' || lines.worker || accounts.account || answers.question || {_ADDRESS} || places.status
+    || answers.answer || accounts.facts || answers.doubts || lines.data || places.known || accounts.own_facts
+    || answers.facts || '}}')
 FROM these LEFT JOIN lines ON lines.n = these.line LEFT JOIN accounts ON accounts.n = these.account
 LEFT JOIN places ON places.n = these.place LEFT JOIN answers ON answers.n = these.answer ORDER BY rank
 """

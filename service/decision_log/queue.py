@@ -6,8 +6,8 @@ thread appends, and off the beginning of which the other cuts: each is one step 
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 
@@ -18,8 +18,6 @@ FIXED_BYTES = 1_000
 """About what an answer takes that waits, the texts of its caller apart."""
 HIT_BYTES = 512
 """About what a hit takes that waits: what it shares with others apart."""
-ACTION_LENGTH = 64
-"""Characters of an action that a waiting hit may hold; one with a longer action waits as an answer, counted in full."""
 TAKEN_RECORDS = 4_096
 TAKEN_HITS = 1_024
 TAKEN_BYTES = 8 * 1024 * 1024
@@ -79,14 +77,13 @@ class Queue:
         self.full = 0
         """Decisions that found no place."""
 
-    def put_repeated(self, hit: Hit) -> None:
-        """HOT PATH: queue a hit, or count it as dropped."""
-        if len(hit[2][2]) > ACTION_LENGTH:  # by place: half of what it costs by name
-            self.put(answer_of(hit))
-        elif len(self._hits) + len(self._items) >= self._limit_hits:
-            self.full += 1
-        else:
-            self._hits.append(hit)
+    def put_repeated(self, hits: Sequence[Hit]) -> None:
+        """HOT PATH: queue hits, and count those as dropped that find no place."""
+        room = self._limit_hits - len(self._hits) - len(self._items)
+        if room < len(hits):
+            self.full += len(hits) - max(0, room)
+            hits = hits[: max(0, room)]
+        self._hits.extend(hits)
 
     def put(self, answer: Answer) -> None:
         """HOT PATH: queue an answer, or count it as dropped."""
@@ -152,15 +149,6 @@ def _inline_bytes(request: AccessRequest) -> int:
         return 0
     declared = inline.declared or {}
     return len(inline.entity or "") + sum(100 + len(signal) for signal in declared)
-
-
-def answer_of(hit: Hit) -> Answer:
-    """The same decision, as if it were made now: both are recorded alike."""
-    screened, other, action, located, decision = hit.settled
-    account, resource = screened.facts, other.facts
-    request = AccessRequest(account.account.id, resource.resource.id, hit.at, action=action, asked_at=hit.at)
-    told = replace(decision, facts=screened.screening.revision)
-    return Answer(hit.id, told, request, located, hit.sources, (account, resource))
 
 
 def settle(waiting: Iterable[Awaited], error: str | None) -> None:

@@ -4,7 +4,7 @@ Where the log is required, it gives back what the answer must wait for.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -18,9 +18,9 @@ FULL = "the decision could not be recorded: the queue of the decision log is ful
 
 
 class Repeated(Protocol):
-    """Has a decision recorded that was given again."""
+    """Has decisions recorded that were given again."""
 
-    def __call__(self, hit: Hit) -> None: ...
+    def __call__(self, hits: Sequence[Hit]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class DecisionLog:
         self._writer = Writer(options, self._queue, clock)
         self._put = self._queue.put
         self.repeated: Repeated = self._queue.put_repeated
-        """HOT PATH: have a decision recorded that was given again, where no answer waits for its record. One call."""
+        """HOT PATH: have decisions recorded that were given again, where no answer waits for its record. One call."""
 
     def decided(self, answer: Answer) -> Awaitable[None] | None:
         """HOT PATH: have a decision recorded. What is given back ends once the record is on the disk.

@@ -3,8 +3,8 @@
 An answer has a line of its own; hits have one together.
 """
 
-from collections.abc import Callable, Sequence
-from socket import AF_INET6, inet_ntoa, inet_ntop
+from collections.abc import Callable, Mapping, Sequence
+from socket import AF_INET6, inet_ntop
 from typing import Literal, TypeAlias
 
 from rules.facts import IPV4_MAPPED, Address
@@ -12,14 +12,17 @@ from service.decide import Answer, Hit
 from service.decision_log.fragments import Fragments, clipped
 from service.decision_log.freezing import Frozen, encode, written
 from service.decision_log.hits import Hits
-from service.geo.addresses import text_of
+from service.geo.addresses import IPV4_MASK, text_of
 
 Addresses: TypeAlias = Literal["masked", "full", "none"]
 """How much of an address is recorded."""
 
 MASKED_BITS = {4: 24, 6: 48}
 """Leading bits that a masked address keeps, by version."""
-_HOST_BITS = 128 - MASKED_BITS[6]
+_KEPT_BYTES = MASKED_BITS[6] // 8
+_MASKED_BYTES = bytes(16 - _KEPT_BYTES)
+_OCTETS = tuple(f"{octet}." for octet in range(256))
+_LAST_OCTETS = tuple(f"{octet}.0/{MASKED_BITS[4]}" for octet in range(256))
 
 
 class Records:
@@ -30,7 +33,7 @@ class Records:
         self._worker = worker
         self._addresses: Addresses = addresses
         self._fragments = Fragments()
-        self._hits = Hits(worker, self._fragments, lambda address: recorded_address(address, addresses), pause)
+        self._hits = Hits(worker, self._fragments, RECORDED[addresses], pause)
 
     def begin_segment(self) -> None:
         """Nothing is said yet in the segment that the next lines go to."""
@@ -106,11 +109,29 @@ class Records:
 
 def recorded_address(address: Address | None, addresses: Addresses) -> str | None:
     """The text of an address as far as it is recorded: `203.0.113.0/24`, `2001:db8:1::/48`, whole, or nothing."""
-    if address is None or addresses == "none":
+    return RECORDED[addresses](address)
+
+
+def _masked(address: Address | None) -> str | None:
+    if address is None:
         return None
-    if addresses == "full":
-        return text_of(address)
     if address >> 32 == IPV4_MAPPED >> 32:
-        return f"{inet_ntoa((address >> 8 & 0xFFFFFF).to_bytes(3, 'big') + bytes(1))}/{MASKED_BITS[4]}"
-    masked = (address >> _HOST_BITS << _HOST_BITS).to_bytes(16, "big")
-    return f"{inet_ntop(AF_INET6, masked)}/{MASKED_BITS[6]}"
+        low = address & IPV4_MASK
+        return _OCTETS[low >> 24] + _OCTETS[low >> 16 & 0xFF] + _LAST_OCTETS[low >> 8 & 0xFF]
+    return inet_ntop(AF_INET6, address.to_bytes(16)[:_KEPT_BYTES] + _MASKED_BYTES) + f"/{MASKED_BITS[6]}"
+
+
+def _whole(address: Address | None) -> str | None:
+    return None if address is None else text_of(address)
+
+
+def _nothing(address: Address | None) -> None:
+    return None
+
+
+RECORDED: Mapping[Addresses, Callable[[Address | None], str | None]] = {
+    "masked": _masked,
+    "full": _whole,
+    "none": _nothing,
+}
+"""HOT PATH: makes the text of an address, by how much of it is recorded."""

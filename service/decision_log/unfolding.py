@@ -11,6 +11,7 @@ REPEATED = ("effect", "rule", "reason", "message", "source", "ruleset", "revisio
 """What an answer says before the revision of the facts, in the order of a record."""
 DOUBTS = ("unknown", "monitored", "lifted")
 """And after it."""
+_MISSING = object()
 
 
 @dataclass(slots=True)
@@ -31,26 +32,32 @@ class Shared:
     def records(self, line: Line) -> Iterator[Line | Incomplete]:
         """The record of each hit of a line, or what is missing of it."""
         columns: Sequence[Sequence[Any]] = [line[name] for name in ("id", "at", "account", "place", "answer")]
-        for id, at, account, place, answer in zip_longest(*columns):
+        for id, at, account, place, answer, address in zip_longest(*columns, self._addresses(line), fillvalue=_MISSING):
             shared = self.accounts.get(account), self.places.get(place), self.answers.get(answer)
-            if None in (id, at, *shared):
+            if _MISSING in (id, at, address) or None in shared:
                 yield Incomplete(f"what decision `{id}` shares with others is not in the segment")
             else:
-                yield _record(line, id, f"{line['second']}.{at:06}Z", shared)
+                head = {"id": id, "time": f"{line['second']}.{at:06}Z", "address": address}
+                yield _record(line, head, shared)
+
+    def _addresses(self, line: Line) -> Sequence[object]:
+        """The address of each hit as it is recorded; in a line of the former form, its place says it."""
+        own: Sequence[object] | None = line.get("address")
+        return [self.places.get(n, {}).get("address", _MISSING) for n in line["place"]] if own is None else own
 
 
-def _record(line: Line, id: str, time: str, shared: tuple[Line | None, ...]) -> Line:
+def _record(line: Line, head: Line, shared: tuple[Line | None, ...]) -> Line:
     account, place, answer = (each or {} for each in shared)
     record = {
         "type": "decision",
-        "id": id,
-        "time": time,
-        "at": time,
+        "id": head["id"],
+        "time": head["time"],
+        "at": head["time"],
         "worker": line["worker"],
         "account": account["account"],
         "resource": answer["resource"],
         "action": answer["action"],
-        "address": place["address"],
+        "address": head["address"],
         "address_status": place["address_status"],
     }
     if "reserved" in place:

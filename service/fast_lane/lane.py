@@ -1,13 +1,17 @@
 """Answers a plain question from what is at hand: caller, screenings, location, and the answer to the like before.
 
 An answer is ready for whoever is in the same position: an account, a resource and a location that decide alike, the
-same stretch of addresses, and the same action. No await, no I/O and no model object on the way; where anything is
-missing, nothing is done and nothing is noted, and the ordinary way takes the request from the beginning.
+same stretch of addresses, and the same action. Who asks again in the same words is spared even the looking up: see
+`asked`. No await, no I/O and no model object on the way; where anything is missing, nothing is done and nothing is
+noted, and the ordinary way takes the request from the beginning.
+
+Requests that arrive in one turn of the event loop are decided as of its beginning, which is a moment ago, and their
+answers are sent and recorded together at its end.
 """
 
-from asyncio import Transport
+from asyncio import Transport, get_running_loop
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol, TypeAlias
@@ -15,7 +19,8 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 from rules.compile import Program
 from rules.evaluate import evaluate
 from rules.facts import Address, Request
-from service.decide import AccessRequest, Answer, Hit, Located, Locations, Recorder, Settled
+from service.decide import ACTION_LENGTH, AccessRequest, Answer, Hit, Located, Locations, Recorder, Settled
+from service.fast_lane.asked import Asked, AskedBefore
 from service.fast_lane.check_heads import CheckHead, read_check, tail_of
 from service.fast_lane.heads import Head, Headers
 from service.fast_lane.places import Places
@@ -23,9 +28,9 @@ from service.fast_lane.questions import Question, read_question
 from service.fast_lane.ready import BEGINNING, DefaultHeaders, Frame, Ready, window_of
 from service.gateways.authzen_calls import Admission, Callers
 from service.gateways.checks import DECISION_ID, NOT_KEPT, GatewayChecks
-from service.memo import MOST_VISITS, Bound, Memo
+from service.memo import MOST_VISITS, Bound, Cell, Memo
 from service.programs import Snapshot
-from service.screenings import Pair
+from service.screenings import Cells
 
 ANSWERS_BYTES = 32 * 1024 * 1024
 """What the answers that are ready may take."""
@@ -33,6 +38,9 @@ HEADS_BYTES = 4 * 1024 * 1024
 
 Position: TypeAlias = tuple[int, int, int, int, str]
 """Faces of account and resource, number of the location, stretch of addresses, action."""
+
+Words: TypeAlias = tuple[str, str, str, str]
+"""Account, resource, action and address of a question."""
 
 ID_BEGINNING: Final = DECISION_ID + b": "
 
@@ -45,12 +53,20 @@ class Programs(Protocol):
     newest: Snapshot | None
 
 
+class MemorisedLocations(Locations, Protocol):
+    """Supplies the location of an address, the same for as long as nothing else becomes known."""
+
+    @property
+    def memo(self) -> object:
+        """What was located so far: another one, once anything may be elsewhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suppliers:
     """What the lane answers from."""
 
     programs: Programs
-    locations: Locations
+    locations: MemorisedLocations
     callers: Callers
     checks: GatewayChecks
     recorder: Recorder
@@ -75,6 +91,8 @@ class Known(NamedTuple):
     """What a gateway asks by the head alone; None: the body asks."""
     check: CheckHead | None = None
     """That head, if there is one."""
+    words: Words | None = None
+    """The same question, by which it is known again, whatever else the head says; None: the body is as good."""
     tail: bytes = b""
     """What ends Cordon's headers of a permission; empty if that is another each time."""
 
@@ -82,7 +100,7 @@ class Known(NamedTuple):
 class Derived:
     """What is worked out under one program; it is kept with the screenings, and goes with them."""
 
-    __slots__ = ("actions", "answers", "edges", "find_answer", "find_place", "frame", "places", "window")
+    __slots__ = ("actions", "answers", "asked", "edges", "find_answer", "find_place", "frame", "places", "window")
 
     def __init__(self, program: Program) -> None:
         self.actions = program.actions
@@ -91,9 +109,19 @@ class Derived:
         self.find_place = self.places.find
         self.answers: Memo[Position, Ready] = Memo(Bound(ANSWERS_BYTES))
         self.find_answer = self.answers.find
+        self.asked = AskedBefore()
         self.frame = Frame((), (), BEGINNING)
         self.window = (BEGINNING, BEGINNING)
         """From when until when the answers are right."""
+
+
+class Turn(NamedTuple):
+    """What all requests of one turn of the event loop are decided by."""
+
+    snapshot: Snapshot
+    at: datetime
+    frame: Frame
+    find_asked: Callable[[Hashable], Cell[Asked] | None]
 
 
 class FastLane:
@@ -107,7 +135,7 @@ class FastLane:
         self._programs = suppliers.programs
         self._callers = suppliers.callers
         self._checks = suppliers.checks
-        self._locate = suppliers.locations.locate
+        self._locations = suppliers.locations
         self._repeated = suppliers.recorder.repeated
         self._clock = suppliers.clock
         self._new_id = suppliers.new_id
@@ -117,10 +145,19 @@ class FastLane:
         """Answers to be sent."""
         self.answered = 0
         """Requests answered here."""
+        self.began = 0.0
+        """When this turn began, by the event loop's clock."""
+        self._hits: list[Hit] = []
+        """Those of this turn."""
+        self._turn: Turn | None = None
 
     def send(self) -> None:
-        """HOT PATH: send the answers of one turn of the event loop, one after another: whoever waits is woken once."""
+        """HOT PATH: end a turn: send its answers, one after another, so that whoever waits is woken once."""
         answers, self.answers = self.answers, []
+        hits, self._hits = self._hits, []
+        self._turn = None
+        if hits:
+            self._repeated(hits)
         for transport, answer in answers:
             if not transport.is_closing():
                 transport.write(answer)
@@ -145,7 +182,7 @@ class FastLane:
             return None
         who = (admission.generation, admission.key_id, admission.until)
         tail = b"" if head.route.keep_seconds else tail_of(head.wire, (NOT_KEPT,))
-        return Known(0, head.ending, head.recurs, *who, head.question, head, tail)
+        return Known(0, head.ending, head.recurs, *who, head.question, head, _words(head.question), tail)
 
     def _tail(self, check: CheckHead, ready: Ready, at: datetime) -> bytes:
         """What ends Cordon's headers of a permission that may be kept."""
@@ -161,28 +198,19 @@ class FastLane:
 
         `ending`: of the answer's head. `headers`: those that the server puts before every answer's own.
         """
-        question, at, snapshot = known.question or read_question(body), self._clock(), self._programs.newest
-        if question is None or snapshot is None or known.generation is not self._callers.generation:
+        turn = self._turn
+        if turn is None or turn.snapshot is not self._programs.newest:
+            turn = self._begun(headers)
+        if turn is None or known.generation is not self._callers.generation:
             return None
+        _, at, frame, _ = turn
         if known.until is not None and known.until <= at:
             return None
-        derived: Derived = snapshot.screenings.derived or self._derived(snapshot)
-        frame = derived.frame
-        if snapshot.sources is not frame.sources or headers is not frame.headers or not frame.since <= at < frame.until:
-            frame = self._framed(derived, snapshot, headers, at)
-        screened = snapshot.screenings.ready(question.subject.id, question.resource.id, at)
-        if screened is None:
+        asked = self._asked_before(turn, known.words or body) or self._looked_up(turn, known, body)
+        if asked is None:
             return None
-        account, resource = screened
-        located, action = self._locate(question.context.ip), question.action.name
-        _, number, country = derived.find_place(id(located.location)) or derived.places.place(located.location)
-        stretch = _stretch(derived.edges, located) if derived.edges else 0
-        named = action if action in derived.actions else ""  # actions that no rule names are all alike
-        position = (account.face, resource.face, number, stretch, named)
-        cell = derived.find_answer(position)
-        if cell is not None and cell.visits < MOST_VISITS:
-            cell.visits += 1
-        ready = self._made(snapshot, position, screened, located=located, at=at) if cell is None else cell.value
+        _, _, answer, settled, country, _, _ = asked
+        ready = answer.value
         if known.check is not None and ready.decision.effect != "allow":
             return None
         if ready.frame is not frame:
@@ -190,13 +218,74 @@ class FastLane:
         decision_id = self._new_id()
         if known.key_id is not None:
             self._callers.admitted(known.key_id, at)
-        settled = new(Settled, (account, resource, action, located, ready.decision))
-        self._repeated(new(Hit, (decision_id, at, settled, frame.sources)))
+        self._hits.append(new(Hit, (decision_id, at, settled, frame.sources)))
         self.answered += 1
         if known.check is None:
             return b"".join((ready.head, ending, ready.beginning, decision_id.encode(), ready.rest))
         said = (ID_BEGINNING, decision_id.encode(), ready.said, country, ready.duties)
         return b"".join((frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending))
+
+    def _begun(self, headers: DefaultHeaders) -> Turn | None:
+        """A turn; None if nothing can be answered in it."""
+        at, snapshot = self._clock(), self._programs.newest
+        if snapshot is None or snapshot.screenings.is_stale:
+            return None
+        derived: Derived = snapshot.screenings.derived or self._derived(snapshot)
+        frame = derived.frame
+        if snapshot.sources is not frame.sources or headers is not frame.headers or not frame.since <= at < frame.until:
+            frame = self._framed(derived, snapshot, headers, at)
+        if self._turn is None:
+            loop = get_running_loop()
+            self.began = loop.time()
+            loop.call_soon(self.send)
+        self._turn = new(Turn, (snapshot, at, frame, derived.asked.find))
+        return self._turn
+
+    def _asked_before(self, turn: Turn, key: Hashable) -> Asked | None:
+        """HOT PATH: what was kept of a question, if all that it stands on still holds."""
+        cell = turn.find_asked(key)
+        if cell is None:
+            return None
+        asked = cell.value
+        account, resource, answer, _, _, memo, is_dated = asked
+        if not (account.place and resource.place and answer.place) or memo is not self._locations.memo:
+            return None
+        if is_dated and not asked.is_right(turn.at):
+            return None
+        if cell.visits < MOST_VISITS:
+            cell.visits += 1
+        if account.visits < MOST_VISITS:
+            account.visits += 1
+        if resource.visits < MOST_VISITS:
+            resource.visits += 1
+        if answer.visits < MOST_VISITS:
+            answer.visits += 1
+        return asked
+
+    def _looked_up(self, turn: Turn, known: Known, body: bytes) -> Asked | None:
+        """HOT PATH: the question with all that its answer stands on; None if anything of it is missing."""
+        snapshot, at, _, _ = turn
+        question, memo = known.question or read_question(body), self._locations.memo
+        if question is None or len(question.action.name) > ACTION_LENGTH:
+            return None
+        cells = snapshot.screenings.ready(question.subject.id, question.resource.id, at)
+        if cells is None:
+            return None
+        account, resource = cells[0].value, cells[1].value
+        derived: Derived = snapshot.screenings.derived
+        located, action = self._locations.locate(question.context.ip), question.action.name
+        _, number, country = derived.find_place(id(located.location)) or derived.places.place(located.location)
+        stretch = _stretch(derived.edges, located) if derived.edges else 0
+        named = action if action in derived.actions else ""  # actions that no rule names are all alike
+        position = (account.screened.face, resource.screened.face, number, stretch, named)
+        answer = derived.find_answer(position) or self._made(snapshot, position, cells, located=located, at=at)
+        if answer.visits < MOST_VISITS:
+            answer.visits += 1
+        settled = new(Settled, (account.screened, resource.screened, action, located, answer.value.decision))
+        is_dated = account.is_dated or resource.is_dated
+        asked = new(Asked, (*cells, answer, settled, country, memo, is_dated))
+        derived.asked.note(known.words or body, asked)
+        return asked
 
     def _derived(self, snapshot: Snapshot) -> Derived:
         derived = snapshot.screenings.derived = Derived(snapshot.program)
@@ -212,17 +301,24 @@ class FastLane:
         frame.until = min(frame.until, window[1])
         return frame
 
-    def _made(self, snapshot: Snapshot, position: Position, screened: Pair, *, located: Located, at: datetime) -> Ready:
+    def _made(
+        self, snapshot: Snapshot, position: Position, cells: Cells, *, located: Located, at: datetime
+    ) -> Cell[Ready]:
         """The answer to whoever is in this position, ready from now on."""
-        account, resource = screened
+        account, resource = cells[0].value.screened, cells[1].value.screened
         moment = Request(at, located.location, located.address, position[-1])
         decision = evaluate(snapshot.program, account.screening, resource.screening, moment)
         ids = (account.facts.account.id, resource.facts.resource.id)
         request = AccessRequest(*ids, at, action=position[-1])
         facts = (account.facts, resource.facts)
         ready = Ready(Answer(self._new_id(), decision, request, located, snapshot.sources, facts))
-        snapshot.screenings.derived.answers.put(position, ready, ready.size_bytes)
-        return ready
+        derived: Derived = snapshot.screenings.derived
+        return derived.answers.keep(position, ready, ready.size_bytes)
+
+
+def _words(question: Question) -> Words:
+    """All of a question that counts."""
+    return question.subject.id, question.resource.id, question.action.name, question.context.ip
 
 
 def _stretch(edges: tuple[Address, ...], located: Located) -> int:

@@ -66,10 +66,11 @@ class FastLaneProtocol(HttpToolsProtocol):
         if self._is_between_messages and (cycle is None or cycle.response_complete) and not self.flow.write_paused:
             end = data.find(END_OF_HEAD) + _END_BYTES
             head = data[:end]
-            known, ending = self.lane.heads.get(head), PLAIN_ENDING
+            heads = self.lane.heads
+            known, ending = heads.get(head), PLAIN_ENDING
             if known is None:
                 head, ending = without_id(head)
-                known = self.lane.heads.get(head)
+                known = heads.get(head)
             if known is not None and len(data) == end + known.body_bytes and self._answer(known, ending, data[end:]):
                 return
             self._alone, self._has_begun = data, False
@@ -89,12 +90,10 @@ class FastLaneProtocol(HttpToolsProtocol):
             return False
         if answer is None:
             return False
-        answers = self.lane.answers
-        if not answers:
-            self.loop.call_soon(self.lane.send)
-        answers.append((self.transport, answer))
+        lane = self.lane
+        lane.answers.append((self.transport, answer))
         self.server_state.total_requests += 1
-        self._answered_at = self.loop.time()
+        self._answered_at = lane.began
         if self.timeout_keep_alive_task is None:
             self._close_in(self.timeout_keep_alive)
         return True

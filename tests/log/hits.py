@@ -68,7 +68,7 @@ def record_hits(directory: Path, those: Iterable[Answer], **options: Any) -> Dec
     """Have answers recorded as hits."""
     with logging(directory, **options) as log:
         for each in those:
-            log.repeated(repeated(each))
+            log.repeated([repeated(each)])
     return log
 
 

@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 
 from rules.facts import Location
 from service.decision_log.keeping import delete_account
-from service.decision_log.queue import ACTION_LENGTH, answer_of
 from service.decision_log.recorder import DecisionLog
 from service.decision_log.search import DecisionSearch, Filter
 from service.decision_log.segments import segment_files, whole_lines
 from service.decision_log.thawing import Line
 from service.decision_log.writer import Options
-from tests.log.answers import START, Located, logging, record
+from tests.log.answers import START, Located, logging
 from tests.log.hits import MICROSECOND, again, close, many, record_hits, records, repeated
 
 
@@ -40,7 +39,7 @@ def test_a_deletion_leaves_every_hit_but_those_of_the_account_each_with_its_fact
     made = [again(number, account) for number, (account, _) in enumerate(asked)]
     with logging(directory) as log:
         for each, (_, is_hit) in zip(made, asked, strict=True):
-            log.repeated(repeated(each)) if is_hit else log.decided(each)
+            log.repeated([repeated(each)]) if is_hit else log.decided(each)
     deletion = delete_account(directory, "acct-half")
     assert deletion.records == [account for account, _ in asked].count("acct-half")
     assert {each["id"] for each in records(directory)} == {
@@ -96,7 +95,7 @@ def test_hits_that_find_no_place_are_counted_and_those_that_do_are_recorded(tmp_
     log = DecisionLog(Options(tmp_path, "w", queue_records=100), lambda: START)
     made = many(150)
     for each in made:
-        log.repeated(repeated(each))
+        log.repeated([repeated(each)])
     log.decided(made[0])
     assert (log.state.waiting, log.state.dropped) == (100, {"full": 51})
     log.start()
@@ -108,21 +107,9 @@ def test_hits_that_find_no_place_are_counted_and_those_that_do_are_recorded(tmp_
 def test_a_queue_of_hits_is_full_by_its_bytes_too(tmp_path: Path) -> None:
     log = DecisionLog(Options(tmp_path, "w", queue_bytes=100_000), lambda: START)
     for number in range(500):
-        log.repeated(repeated(again(number)))
+        log.repeated([repeated(again(number))])
     assert 0 < log.state.waiting_bytes <= 100_000
     assert log.state.dropped == {"full": 500 - log.state.waiting}
-
-
-def test_a_hit_with_a_long_action_waits_as_an_answer_and_is_recorded_alike(tmp_path: Path) -> None:
-    made = again(0, action="a" * (ACTION_LENGTH + 1))
-    log = DecisionLog(Options(tmp_path / "hits", "w1"), lambda: START)
-    log.repeated(repeated(made))
-    assert log.state.waiting_bytes > ACTION_LENGTH + 1_000
-    log.start()
-    log.close()
-    record(tmp_path / "answers", [made])
-    assert members(records(tmp_path / "hits")) == members(records(tmp_path / "answers"))
-    assert answer_of(repeated(made)).decision == made.decision
 
 
 def test_an_invalid_address_is_recorded_as_none_of_a_hit_too(tmp_path: Path) -> None:

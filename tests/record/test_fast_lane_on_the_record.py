@@ -127,7 +127,7 @@ def test_a_key_that_may_not_decide_and_a_bad_one_are_refused(kept: Kept) -> None
 
 def test_a_change_of_an_owner_is_in_force_for_the_fast_lane_too(kept: Kept) -> None:
     _, text = kept.key()
-    assert kept.effect(text) == "deny"
+    assert [kept.effect(text) for _ in range(5)] == ["deny"] * 5  # known by its bytes by now
     assert kept.is_fast(lambda: kept.effect(text))
     with kept.database.writing() as writing:
         seat = frozenset({Jurisdiction("DE")})

@@ -11,6 +11,7 @@ from tests.postgresql_server import PostgresqlServer
 from tests.record.conftest import asker_of, fill, settings_for
 from tests.record.worker import working
 from tests.service.conftest import Asker, question
+from tests.service.connections import JSON, plain_question, plain_request
 from tests.valkey_server import wait_until
 
 STALENESS_SECONDS = 1.0
@@ -54,6 +55,22 @@ def test_accounts_are_unknown_once_facts_are_too_old_and_known_again_after(
         assert "the record could not be confirmed in time: accounts are unknown" in notices
     wait_until(lambda: "entity.stale" not in unknown(stale_soon), "facts that are confirmed again")
     assert stale_soon.evaluate(question())["decision"] is True
+
+
+def test_a_question_that_came_often_is_not_answered_from_facts_that_are_too_old(
+    postgresql_server: PostgresqlServer, postgresql_url: str, tmp_path: Path
+) -> None:
+    fill(postgresql_url, tmp_path / "world")
+    ask = plain_request(plain_question("acct-near", "tool", "use", "8.8.8.8"), JSON)
+    with working(settings_for(postgresql_url, max_staleness_seconds=STALENESS_SECONDS)) as worker:
+
+        def is_stale() -> bool:
+            return b"entity.stale" in worker.answer(ask)[1]
+
+        assert not any(is_stale() for _ in range(5))
+        with cut_off(postgresql_server, postgresql_url):
+            wait_until(is_stale, "facts that are too old")
+            assert all(is_stale() for _ in range(5))
 
 
 def test_facts_that_cannot_be_read_are_unknown_at_once(

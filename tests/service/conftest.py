@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvloop
 
 from service.app import assemble
 from service.locations import Locations, open_locations
@@ -161,3 +162,10 @@ def asker(tmp_path_factory: pytest.TempPathFactory) -> Asker:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Asker:
     """The small world, served to a caller who may only ask."""
     return serving(write_world(tmp_path_factory.mktemp("data")), may=frozenset())
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """The server's kind of event loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        yield runner.get_loop()

@@ -76,15 +76,20 @@ class Connections:
             writer.close()
             protocol.transport.abort()
 
+    async def connected(self) -> tuple[socket.socket, HttpToolsProtocol]:
+        """A client's end of a new connection, which never blocks, and the server's."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        _, protocol = await self._loop.connect_accepted_socket(self._protocol, theirs)
+        return ours, protocol
+
     def exchange(self, pieces: Iterable[bytes], *, leaves: bool = False) -> Exchange:
         """Send the pieces, each once the one before was taken in; the client may leave before the answer."""
         return self._loop.run_until_complete(self._exchange(pieces, leaves))
 
     async def _exchange(self, pieces: Iterable[bytes], leaves: bool) -> Exchange:
-        ours, theirs = socket.socketpair()
+        ours, protocol = await self.connected()
         with ours:
-            ours.setblocking(False)
-            _, protocol = await self._loop.connect_accepted_socket(self._protocol, theirs)
             received = bytearray()
             for piece in pieces:
                 _send(ours, piece)

@@ -5,24 +5,18 @@ import gc
 import json
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.app import assemble
-from service.fast_lane.protocol import FastLaneProtocol
-from service.parts import Service
-from service.settings import Settings
-from tests.service.conftest import NOW, embedded, question, write_world
-from tests.service.connections import JSON, PATH, Connections, Exchange, plain_question, plain_request
+from tests.service.both_ways import Clock, Pair, pair_over, service_over
+from tests.service.conftest import NOW, question, write_world
+from tests.service.connections import JSON, PATH, Connections, plain_question, plain_request
 
 EXAMPLES = 150
 MOMENTS = (
@@ -60,69 +54,11 @@ rules:
 """
 
 
-@dataclass
-class Clock:
-    """Says what it is told to say."""
-
-    now: datetime = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@dataclass
-class Pair:
-    """The same service twice: with the fast lane, and without."""
-
-    clock: Clock
-    fast: Service
-    plain: Service
-    loop: asyncio.AbstractEventLoop
-    connections: tuple[Connections, Connections] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.connections = (Connections(self.fast, self.loop), Connections(self.plain, self.loop))
-
-    @property
-    def answered(self) -> int:
-        """Requests that the fast lane answered."""
-        assert self.fast.protocol is not None
-        assert issubclass(self.fast.protocol, FastLaneProtocol)
-        return self.fast.protocol.lane.answered
-
-    def both(self, pieces: list[bytes], *, leaves: bool = False) -> Exchange:
-        """What both give; they may not differ."""
-        fast, plain = (each.exchange(pieces, leaves=leaves) for each in self.connections)
-        assert fast == plain
-        return fast
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        yield runner.get_loop()
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory, loop: asyncio.AbstractEventLoop) -> Pair:
-    return pair_over(write_world(tmp_path_factory.mktemp("world"), {"beside.yaml": RULE_BY_PREFIX}), loop)
-
-
-def pair_over(directory: Path, loop: asyncio.AbstractEventLoop) -> Pair:
-    clock = Clock()
-    return Pair(clock, service(directory, clock, fast=True), service(directory, clock, fast=False), loop)
-
-
-def service(directory: Path, clock: Callable[[], datetime], *, fast: bool) -> Service:
-    made = assemble(
-        Settings(data=directory, host="127.0.0.1", fast_lane=fast, body_limit_bytes=4096),
-        clock=clock,
-        new_id=lambda: "0123456789abcdef0123456789abcdef",
-        locations=embedded(),
+    return pair_over(
+        write_world(tmp_path_factory.mktemp("world"), {"beside.yaml": RULE_BY_PREFIX}), loop, body_limit_bytes=4096
     )
-    made.programs.load()
-    assert made.programs.is_ready, made.programs.refusal
-    return made
 
 
 def asked(**changes: Any) -> bytes:
@@ -392,7 +328,7 @@ def test_what_a_publication_replaces_is_let_go_though_nobody_asks(
     tmp_path: Path, loop: asyncio.AbstractEventLoop
 ) -> None:
     directory = write_world(tmp_path)
-    made = service(directory, Clock(), fast=True)
+    made = service_over(directory, Clock())
     ask = plain_request(PLAIN, JSON)
     Connections(made, loop).exchange([ask, ask])
     replaced = weakref.ref(made.programs.current.screenings)
@@ -422,8 +358,7 @@ def test_a_publication_is_in_force_for_the_next_request(tmp_path: Path, loop: as
     ask = plain_request(plain_question("acct-near", "tool", "use", "8.8.8.8"), JSON)
     assert pair.both([ask, ask]).received.count(b'"effect":"allow"') == 2
     write_world(directory, {"policy.yaml": BARE.format(default="deny")})
-    for each in (pair.fast, pair.plain):
-        each.programs.load()
+    pair.load()
     assert pair.both([ask, ask]).received.count(b'"effect":"deny"') == 2
 
 

@@ -1,22 +1,14 @@
 """What gateways are answered from the connection is what the ordinary way answers, byte by byte."""
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.app import assemble
-from service.fast_lane.protocol import FastLaneProtocol
-from service.gateways.wire import Door
-from service.parts import Service
-from service.settings import Settings
-from tests.service.conftest import NOW, embedded, write_world
-from tests.service.connections import Connections, Exchange
+from tests.service.both_ways import Pair, pair_over
+from tests.service.conftest import write_world
 
 EXAMPLES = 150
 ROUTES = """
@@ -31,59 +23,12 @@ routes:
 """
 
 
-@dataclass
-class Pair:
-    """The same service twice: with the fast lane, and without; each through a door."""
-
-    fast: Service
-    plain: Service
-    loop: asyncio.AbstractEventLoop
-    door: Door | None = "socket"
-    connections: tuple[Connections, Connections] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.connections = (
-            Connections(self.fast, self.loop, self.door),
-            Connections(self.plain, self.loop, self.door),
-        )
-
-    @property
-    def answered(self) -> int:
-        """Requests that were answered from the connection."""
-        protocol = self.fast.protocol
-        assert protocol is not None
-        assert issubclass(protocol, FastLaneProtocol)
-        return protocol.lane.answered + protocol.admitting_lane.answered
-
-    def both(self, pieces: list[bytes]) -> Exchange:
-        """What both give; they may not differ."""
-        fast, plain = (each.exchange(pieces) for each in self.connections)
-        assert fast == plain
-        return fast
-
-
-def service(directory: Path, *, fast: bool) -> Service:
-    (directory.parent / "gateways.yaml").write_text(ROUTES, encoding="utf-8")
-    made = assemble(
-        Settings(data=directory, host="127.0.0.1", fast_lane=fast, gateways=directory.parent / "gateways.yaml"),
-        clock=lambda: NOW,
-        new_id=lambda: "0123456789abcdef0123456789abcdef",
-        locations=embedded(),
-    )
-    made.programs.load()
-    return made
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        yield runner.get_loop()
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory, loop: asyncio.AbstractEventLoop) -> Pair:
-    world = write_world(tmp_path_factory.mktemp("both") / "world")
-    return Pair(service(world, fast=True), service(world, fast=False), loop)
+    directory = tmp_path_factory.mktemp("both")
+    gateways = directory / "gateways.yaml"
+    gateways.write_text(ROUTES, encoding="utf-8")
+    return pair_over(write_world(directory / "world"), loop, door="socket", gateways=gateways)
 
 
 def check(
@@ -178,6 +123,6 @@ def test_what_may_be_kept_says_so_from_the_connection_too(pair: Pair) -> None:
 def test_what_one_door_has_admitted_is_not_admitted_without_it(pair: Pair) -> None:
     pair.both([check("afar")] * 2)
     before = pair.answered
-    outside = Pair(pair.fast, pair.plain, pair.loop, None)
+    outside = replace(pair, door=None)
     assert outside.both([check("afar")] * 2).received.count(b"is not a gateway of route `afar`") == 2
     assert pair.answered == before

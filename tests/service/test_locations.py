@@ -178,7 +178,7 @@ def test_a_scan_of_the_address_space_does_not_grow_the_memory() -> None:
     locations = Locations(LOCATIONS.snapshot)
     for number in range(5 << 24, (5 << 24) + 3 * MEMO_SIZE):
         locations.locate(str(IPv4Address(number)))
-    memo = locations._memo
+    memo = locations.memo
     assert len(memo.young) + len(memo.old) <= 2 * MEMO_SIZE
 
 
@@ -186,7 +186,7 @@ def test_garbage_is_not_remembered() -> None:
     locations = Locations(LOCATIONS.snapshot)
     for number in range(1000):
         locations.locate(f"garbage-{number}")
-    assert locations._memo.young == {}
+    assert locations.memo.young == {}
 
 
 def test_an_address_in_use_outlives_a_scan() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.memo import CELL_BYTES, CHANCES, MOST_VISITS, Bound, Memo
+from service.memo import CELL_BYTES, CHANCES, GONE, MOST_VISITS, Bound, Memo
 
 CELL = 1_000
 VALUE = CELL - CELL_BYTES
@@ -188,6 +188,27 @@ def test_what_is_dropped_replaced_or_cleared_is_freed_at_once() -> None:
     assert [each() is None for each in watched] == [True, True, False]
     memo.clear()
     assert [each() is None for each in watched] == [True, True, True]
+
+
+def test_a_cell_that_made_room_says_that_it_is_gone_and_holds_nothing() -> None:
+    _, memo = memo_of(100)
+    ask(memo, ["first"])
+    cell = memo.find("first")
+    assert cell is not None
+    assert cell.place != GONE
+    ask(memo, numbered("scan", 1_000))
+    assert (cell.place, hasattr(cell, "value")) == (GONE, False)
+
+
+def test_a_cell_whose_key_has_another_value_is_gone() -> None:
+    _, memo = memo_of(100)
+    ask(memo, ["key"])
+    before = memo.find("key")
+    memo.put("key", "other", VALUE)
+    after = memo.find("key")
+    assert before is not None
+    assert after is not None
+    assert (before.place, after.place != GONE, after.value) == (GONE, True, "other")
 
 
 class Mirror:

@@ -37,7 +37,7 @@ from rules.language import (
 from rules.profiles import Screening
 from service.decide import AccessRequest, Screened
 from service.faces import FACES, Faces
-from service.screenings import Limits, Screenings
+from service.screenings import Limits, Screenings, pair_of
 from tests.service.conftest import NOW
 from tests.service.held_dossiers import HeldDossiers, bare, facts_of, resource_facts_of
 from tests.strategies import accounts, codes, graphs, locations, names, requests, resources, rule_sets
@@ -73,7 +73,7 @@ def all_asked(screenings: Screenings, ids: Iterable[tuple[str, str]]) -> list[Pa
             await screenings.screened(AccessRequest(AccountId(account), ResourceId(resource), NOW))
             ready = screenings.ready(account, resource, NOW)
             assert ready is not None
-            found.append(ready)
+            found.append(pair_of(ready))
         return found
 
     return asyncio.run(ask())

@@ -1,6 +1,7 @@
 """The decision point: total, the same for both meanings of the rules, and deaf to what changes under way."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,7 +77,7 @@ class Recorded:
     def decided(self, answer: Answer) -> None:
         self.answers.append(answer)
 
-    def repeated(self, hit: Hit) -> None:
+    def repeated(self, hits: Sequence[Hit]) -> None:
         raise AssertionError("nothing is repeated here")
 
 

@@ -12,7 +12,7 @@ from rules.facts import AccountId, EntityId, ResourceId
 from rules.language import RuleSet
 from service.decide import AccessRequest, InlineFacts
 from service.directory_facts import DirectoryDossiers
-from service.screenings import Limits, Screenings
+from service.screenings import Limits, Screenings, pair_of
 from service.storage.directory import load_directory
 from tests.service.conftest import NOW, write_world
 from tests.service.held_dossiers import HeldDossiers
@@ -72,7 +72,9 @@ def test_made_up_ids_push_out_one_another_and_nothing_else(screenings: Screening
 def test_a_screening_is_ready_by_its_ids_alone(screenings: Screenings) -> None:
     assert screenings.ready("acct-half", "tool", NOW) is None
     screen(screenings, REQUEST)
-    assert screenings.ready("acct-half", "tool", NOW) == screenings.at_hand(REQUEST)
+    cells = screenings.ready("acct-half", "tool", NOW)
+    assert cells is not None
+    assert pair_of(cells) == screenings.at_hand(REQUEST)
     assert screenings.ready("acct-half", "tool", datetime(2027, 1, 1, tzinfo=UTC)) is None
     assert screenings.ready("acct-half", "other", NOW) is None
     assert screenings.ready("acct-bare", "tool", NOW) is None

@@ -1,0 +1,156 @@
+"""Whatever is lost, forgotten or begun anew: every hit that is written can be read, and nothing is kept for ever."""
+
+import itertools
+import weakref
+from collections.abc import Iterable, Iterator
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from service.decide import Hit, Settled
+from service.decision_log import numbering
+from service.decision_log.numbering import FREED_AT_ONCE, UNFIT, Said
+from service.decision_log.records import Records
+from service.decision_log.thawing import Incomplete, Line
+from service.decision_log.unfolding import Shared
+from tests.log.hits import repeated
+from tests.log.test_log_hits_addresses import from_everywhere
+
+HITS = [repeated(made) for made in from_everywhere(12)]
+
+
+def asked(number: int, place: int) -> Hit:
+    """A hit of its own on a question that is asked again and again."""
+    return HITS[place]._replace(id=f"{number:032x}")
+
+
+def read(segment: bytes) -> Iterator[Line | Incomplete]:
+    shared = Shared()
+    for line in map(msgspec.json.decode, segment.splitlines()):
+        if line["type"] == "hits":
+            yield from shared.records(line)
+        else:
+            shared.add(line)
+
+
+def told(segment: bytes) -> list[tuple[object, ...]]:
+    """What tells a decision from the others, as a segment has it."""
+    found = list(read(segment))
+    assert not any(isinstance(each, Incomplete) for each in found)
+    names = ("id", "account", "address", "address_status", "rule", "location")
+    return [tuple(each[name] for name in names) for each in found if not isinstance(each, Incomplete)]
+
+
+STEPS = st.lists(
+    st.tuples(st.lists(st.integers(0, 11), max_size=6), st.sampled_from(["write", "lose", "age", "begin", "go on"])),
+    max_size=20,
+)
+
+
+@settings(max_examples=60)
+@given(STEPS, st.sampled_from([2, 5, 1_000]))
+@example([([0, 1], "go on"), ([2], "lose"), ([0], "write")], 2)
+def test_every_hit_that_is_written_can_be_read(steps: list[tuple[list[int], str]], limit: int) -> None:
+    numbers = itertools.count()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(numbering, "LIMIT", limit)
+        records, segment, waiting = Records("w", "masked"), b"", b""
+        written, those = list[Hit](), list[Hit]()
+        for places, step in [*steps, ([], "write")]:
+            hits = [asked(next(numbers), place) for place in places]
+            waiting += records.of_hits(hits)[0]
+            those += hits
+            if step in ("write", "begin"):
+                records.written()
+                segment, written = segment + waiting, written + those
+            if step == "begin":
+                records.begin_segment()
+                segment, written = b"", []
+            if step == "lose":
+                records.lost()
+            if step == "age":
+                records.age()
+            if step in ("write", "begin", "lose"):
+                waiting, those = b"", []
+        alone = [Records("w", "masked").of_hits([hit])[0] for hit in written]
+    assert told(segment) == [each for one in alone for each in told(one)]
+
+
+def test_the_same_question_is_looked_up_once_it_is_told() -> None:
+    records = Records("w", "masked")
+    first, _ = records.of_hits([asked(0, 1)])
+    again, _ = records.of_hits([asked(1, 1), asked(2, 1)])
+    assert again.count(b"\n") == 1
+    assert told(first + again) == [(f"{n:032x}", *told(first)[0][1:]) for n in range(3)]
+
+
+def test_a_question_that_cannot_be_written_is_counted_each_time_and_keeps_no_other_out() -> None:
+    account = HITS[0].settled.account
+    unfit = Settled(account, HITS[0].settled.resource, "\ud800", HITS[0].settled.located, HITS[0].settled.decision)
+    records = Records("w", "masked")
+    for number in range(0, 30, 3):
+        hits = [asked(number, 1), asked(number + 1, 0)._replace(settled=unfit), asked(number + 2, 2)]
+        lines, count = records.of_hits(hits)
+        assert count == 1
+        assert lines.count(b'"%032x"' % (number + 1)) == 0
+        assert lines.count(b'"%032x"' % (number + 2)) == 1
+
+
+class Thing:
+    """What a key is the identity of."""
+
+
+def learnt(said: Said[int, Thing, int], things: list[Thing]) -> list[int]:
+    def say(new: Iterable[Thing]) -> list[int]:
+        return [said.next() for _ in new]
+
+    return said.column(list(map(id, things)), things, say)
+
+
+def test_of_each_key_one_is_said_and_all_of_them_are_told() -> None:
+    said: Said[int, Thing, int] = Said()
+    one, other = Thing(), Thing()
+    assert learnt(said, [one, other, one]) == [1, 2, 1]
+    assert learnt(said, [other, Thing()]) == [2, 3]
+    assert UNFIT not in learnt(said, [one])
+
+
+def test_what_is_asked_for_now_and_then_is_not_said_again() -> None:
+    said: Said[int, Thing, int] = Said()
+    one = Thing()
+    for _ in range(5):
+        assert learnt(said, [one]) == [1]
+        said.age()
+
+
+@pytest.mark.parametrize("is_anew", [True, False])
+def test_what_is_forgotten_is_freed_little_by_little(is_anew: bool) -> None:
+    said: Said[int, Thing, int] = Said()
+    things = [Thing() for _ in range(3 * FREED_AT_ONCE)]
+    alive = [weakref.ref(thing) for thing in things]
+    learnt(said, things)
+    del things
+    if is_anew:
+        said.begin_segment()
+    else:
+        said.age()
+        said.age()
+    counts = []
+    for _ in range(8):
+        said.make_room()
+        counts.append(sum(each() is not None for each in alive))
+    assert counts[-1] == 0
+    assert all(before - after <= FREED_AT_ONCE for before, after in itertools.pairwise([len(alive), *counts]))
+
+
+def test_what_is_forgotten_is_freed_when_nothing_is_asked_for_any_more() -> None:
+    said: Said[int, Thing, int] = Said()
+    thing = Thing()
+    alive = weakref.ref(thing)
+    learnt(said, [thing])
+    del thing
+    said.begin_segment()
+    said.age()
+    assert alive() is None

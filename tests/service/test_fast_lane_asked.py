@@ -1,0 +1,194 @@
+"""A question that comes again in the same bytes is answered as if it came for the first time, whatever has changed."""
+
+import asyncio
+from collections.abc import Hashable
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from service.fast_lane.asked import Asked, AskedBefore
+from service.locations import open_locations
+from service.memo import GONE
+from tests.service.address_databases import maxmind_city, write_database
+from tests.service.both_ways import Pair, pair_over
+from tests.service.conftest import NOW, write_world
+from tests.service.connections import JSON, RECEIVED_BYTES, plain_question, plain_request
+
+DATED = "owner,subject,share,source,start,end\nfar,half,50%,register,2026-06-01,2027-01-01\n"
+LATER = """
+language: 1
+ruleset: beside
+default: allow
+if_unknown: challenge
+rules:
+  - id: for-an-hour
+    effect: deny
+    when: {location: {in: [US]}}
+    reason: later
+    effective: {from: 2026-11-22T13:00:00Z, until: 2026-11-22T14:00:00Z}
+"""
+DENYING = "language: 1\nruleset: small-world\ndefault: deny\nif_unknown: apply\nrules: []\n"
+MOMENTS = (
+    NOW,
+    NOW - timedelta(days=200),
+    datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(2027, 1, 1, tzinfo=UTC),
+    NOW + timedelta(hours=1),
+    NOW + timedelta(hours=2),
+)
+ACCOUNTS = ("acct-near", "acct-half", "nobody")
+
+
+def body(account: str, ip: str = "8.8.8.8") -> bytes:
+    return plain_question(account, "tool", "use", ip)
+
+
+def ask(account: str, ip: str = "8.8.8.8") -> bytes:
+    return plain_request(body(account, ip), JSON)
+
+
+def is_kept(pair: Pair, key: Hashable) -> bool:
+    """Whether a question is known by its bytes, or words."""
+    derived = pair.fast.programs.current.screenings.derived
+    return derived is not None and derived.asked.find(key) is not None
+
+
+def ask_often(pair: Pair, account: str, ip: str = "8.8.8.8") -> bytes:
+    """Ask until the question is known by its bytes, and then twice more; the last answer."""
+    for _ in range(3):
+        pair.both([ask(account, ip)])
+    assert is_kept(pair, body(account, ip))
+    before = pair.answered
+    received = pair.both([ask(account, ip)] * 2).received
+    assert pair.answered - before == 2
+    return received
+
+
+@pytest.fixture
+def pair(tmp_path: Path, loop: asyncio.AbstractEventLoop) -> Pair:
+    return pair_over(write_world(tmp_path / "world", {"interests.csv": DATED, "beside.yaml": LATER}), loop)
+
+
+@pytest.mark.parametrize(("first", "then"), [each for each in product(MOMENTS, MOMENTS) if each[0] != each[1]])
+def test_another_time_is_decided_anew(pair: Pair, first: datetime, then: datetime) -> None:
+    pair.clock.now = first
+    for account in ACCOUNTS:
+        ask_often(pair, account)
+    pair.clock.now = then
+    for account in ACCOUNTS:
+        pair.both([ask(account)] * 2)
+        ask_often(pair, account)
+
+
+def test_the_end_of_an_interest_and_of_a_rule_are_seen(pair: Pair) -> None:
+    effects = []
+    for moment in (NOW, NOW + timedelta(hours=1), NOW + timedelta(hours=2), datetime(2027, 1, 1, tzinfo=UTC)):
+        pair.clock.now = moment
+        effects.append([b'"effect":"deny"' in ask_often(pair, account) for account in ("acct-near", "acct-half")])
+    assert effects == [[False, True], [True, True], [False, True], [False, False]]
+
+
+def test_a_question_is_kept_once_it_has_come_twice(pair: Pair) -> None:
+    ask_often(pair, "acct-near")
+    pair.both([ask("acct-near", "8.8.4.4")])
+    assert not is_kept(pair, body("acct-near", "8.8.4.4"))
+    pair.both([ask("acct-near", "8.8.4.4")])
+    assert is_kept(pair, body("acct-near", "8.8.4.4"))
+
+
+def test_a_scan_leaves_no_question_behind(pair: Pair) -> None:
+    ask_often(pair, "acct-near")
+    addresses = [f"8.{high}.{low}.1" for high in range(4) for low in range(250)]
+    pair.both([ask("acct-near", address) for address in addresses])
+    assert not any(is_kept(pair, body("acct-near", address)) for address in addresses)
+    assert is_kept(pair, body("acct-near"))
+
+
+@pytest.mark.parametrize(
+    ("touched", "account", "other"),
+    [({"account": ["acct-half"]}, "acct-half", "acct-near"), ({"resource": ["tool"]}, "acct-near", "acct-half")],
+)
+def test_what_a_change_touches_is_screened_again(
+    pair: Pair, touched: dict[str, list[str]], account: str, other: str
+) -> None:
+    for each in (account, other):
+        ask_often(pair, each)
+    pair.fast.programs.current.screenings.drop(touched)
+    before = pair.answered
+    pair.both([ask(account)])
+    assert pair.answered == before
+    pair.both([ask(other)])
+    assert pair.answered == before + 1
+
+
+def test_what_is_dropped_is_freed_though_a_question_is_kept(pair: Pair) -> None:
+    ask_often(pair, "acct-half")
+    screenings = pair.fast.programs.current.screenings
+    cells = screenings.ready("acct-half", "tool", NOW)
+    assert cells is not None
+    screenings.drop({"account": ["acct-half"]})
+    assert (cells[0].place, hasattr(cells[0], "value")) == (GONE, False)
+
+
+def test_another_database_of_addresses_is_in_force_at_once(tmp_path: Path, loop: asyncio.AbstractEventLoop) -> None:
+    elsewhere = write_database(tmp_path / "afar.mmdb", "GeoIP2-City", {"8.8.8.0/24": maxmind_city("CN")})
+    locations = open_locations()
+    pair = pair_over(write_world(tmp_path / "world"), loop, locations=locations)
+    assert b"location.disputed" not in ask_often(pair, "acct-near")
+    locations.swap(open_locations([elsewhere]).snapshot)
+    assert b"location.disputed" in pair.both([ask("acct-near")]).received
+    assert b"location.disputed" in ask_often(pair, "acct-near")
+
+
+def test_a_publication_amid_a_turn_of_the_event_loop_is_in_force_for_what_follows(pair: Pair, tmp_path: Path) -> None:
+    ask_often(pair, "acct-near")
+    connections = pair.connections[0]
+
+    async def received() -> list[bytes]:
+        clients, protocols = zip(*[await connections.connected() for _ in range(2)], strict=True)
+        protocols[0].data_received(ask("acct-near"))
+        write_world(tmp_path / "world", {"policy.yaml": DENYING})
+        pair.fast.programs.load()
+        protocols[1].data_received(ask("acct-near"))
+        await asyncio.sleep(0.01)
+        try:
+            return [client.recv(RECEIVED_BYTES) for client in clients]
+        finally:
+            for client, protocol in zip(clients, protocols, strict=True):
+                protocol.transport.abort()
+                client.close()
+
+    first, second = pair.loop.run_until_complete(received())
+    assert b'"effect":"allow"' in first
+    assert b'"effect":"deny"' in second
+
+
+def test_gateways_that_ask_the_same_share_what_is_known_of_it(tmp_path: Path, loop: asyncio.AbstractEventLoop) -> None:
+    gateways = tmp_path / "gateways.yaml"
+    gateways.write_text("gateways: 1\nroutes: {tool: {resource: tool}}\n", encoding="utf-8")
+    pair = pair_over(write_world(tmp_path / "world"), loop, door="socket", gateways=gateways)
+
+    def check(wire: str, account: str = "acct-near") -> bytes:
+        return (
+            f"GET /check/{wire}/tool HTTP/1.1\r\nHost: c\r\nX-Cordon-Account: {account}\r\n"
+            "X-Cordon-Client-Address: 8.8.8.8\r\n\r\n"
+        ).encode()
+
+    pair.both([check("nginx")] * 3)
+    assert is_kept(pair, ("acct-near", "tool", "use", "8.8.8.8"))
+    before = pair.answered
+    pair.both([check("nginx"), check("envoy"), check("forward-auth")])
+    assert pair.answered - before == 3
+    pair.both([check("nginx", "acct-half")] * 4)
+    assert pair.answered - before == 3, "denials are the ordinary way's"
+
+
+def test_questions_take_no_more_than_their_bound() -> None:
+    asked = AskedBefore(limit_bytes=100_000)
+    for number in range(2, 2_002):
+        for _ in range(2):
+            asked.note(b"%d" % (number // 2), Asked(*[None] * 7))  # type: ignore[arg-type]
+    assert asked.find(b"1000") is not None
+    assert sum(asked.find(b"%d" % number) is not None for number in range(1, 1_001)) < 200
