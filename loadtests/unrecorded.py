@@ -12,7 +12,7 @@ from service.clocks import utc_now
 from service.directory_facts import NoHistory
 from service.listening import listen
 from service.locations import open_locations
-from service.parts import Parts, RandomIds, Service, Surroundings, Unrecorded, address_sources, join
+from service.parts import Parts, Service, Surroundings, Unrecorded, address_sources, join, random_ids
 from service.programs import Programs
 from service.server import serve
 from service.settings import Settings
@@ -22,7 +22,7 @@ from service.telemetry import Telemetry
 def unrecorded(data: Path) -> Service:
     """The service."""
     settings = Settings(data=data)
-    around = Surroundings(settings, utc_now, RandomIds(), open_locations(), Telemetry(utc_now))
+    around = Surroundings(settings, utc_now, random_ids(), open_locations(), Telemetry(utc_now))
     sources = partial(address_sources, around.locations)
     programs = Programs(DataDirectory(data, utc_now), around.telemetry, utc_now, sources)
     watch = Watch(programs, around.locations, around.telemetry, settings.reload_seconds)

@@ -9,7 +9,7 @@ from service.app_directory import offline_over_directory, over_directory
 from service.clocks import utc_now
 from service.gateway_routes import load_routes
 from service.locations import Locations, open_locations
-from service.parts import Offline, RandomIds, Service, Surroundings
+from service.parts import Offline, Service, Surroundings, random_ids
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -39,7 +39,7 @@ def assemble(
     around = Surroundings(
         settings=settings,
         clock=clock,
-        new_id=new_id or RandomIds(),
+        new_id=new_id or random_ids(),
         locations=locations or open_locations(settings.geo),
         telemetry=Telemetry(clock),
         routes=load_routes(settings.gateways) if settings.gateways is not None else {},

@@ -16,7 +16,6 @@ from service.locations import Locations
 from service.parts import (
     Offline,
     Parts,
-    RandomIds,
     Service,
     Surroundings,
     Unrecorded,
@@ -24,6 +23,7 @@ from service.parts import (
     join,
     look_at_addresses,
     make_log,
+    random_ids,
     recorder_of,
     running,
 )
@@ -94,7 +94,7 @@ def offline_over_directory(data: Path, locations: Locations) -> Offline:
         InvalidDirectory: with every fault of the data.
     """
     snapshot = snapshot_of(DataDirectory(data, utc_now).load(), address_sources(locations))
-    return Offline(Decider(FixedPrograms(snapshot), locations, Unrecorded(), RandomIds(), NoHistory()))
+    return Offline(Decider(FixedPrograms(snapshot), locations, Unrecorded(), random_ids(), NoHistory()))
 
 
 @dataclass(frozen=True, slots=True)

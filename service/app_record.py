@@ -35,7 +35,6 @@ from service.locations import Locations
 from service.parts import (
     Offline,
     Parts,
-    RandomIds,
     Service,
     Surroundings,
     Unrecorded,
@@ -45,6 +44,7 @@ from service.parts import (
     log_notices,
     look_at_addresses,
     make_log,
+    random_ids,
     recorder_of,
     running,
 )
@@ -282,7 +282,7 @@ def offline_over_record(url: str, ruleset: str | None, locations: Locations) -> 
     source = RecordedSource(database, dossiers, follower, catalogue, ruleset)
     programs = Programs(source, Unreported(), utc_now, partial(address_sources, locations))
     history = RecordedHistory(database, follower, ruleset, threads)
-    decider = Decider(programs, locations, Unrecorded(), RandomIds(), history)
+    decider = Decider(programs, locations, Unrecorded(), random_ids(), history)
     return Offline(decider, partial(_prepare, follower, programs))
 
 

@@ -170,14 +170,17 @@ ACTION_LENGTH = 64
 """Characters of an action that a hit may have: hits are taken to be small."""
 
 
-class Hit(NamedTuple):
-    """A decision that was made before for the like, and given again: all that tells it from the one before."""
+class Hits(NamedTuple):
+    """Decisions that were made before for the like, and given again at one moment."""
 
-    id: str
     at: datetime
     """Aware, UTC: the moment that is decided for, and that it was asked at."""
-    settled: Settled
     sources: tuple[SourceState, ...]
+    ids: Sequence[str]
+    settled: Sequence[Settled]
+    """Of each id."""
+    are_kept: bool
+    """The questions are kept: whoever asks one of them again refers to the same object."""
 
 
 class Recorder(Protocol):
@@ -186,7 +189,7 @@ class Recorder(Protocol):
     def decided(self, answer: Answer) -> Awaitable[None] | None:
         """What must have ended before the answer is given; None if nothing must."""
 
-    def repeated(self, hits: Sequence[Hit]) -> None:
+    def repeated(self, hits: Hits) -> None:
         """HOT PATH: the same of decisions given again, where no answer waits for its record."""
 
 

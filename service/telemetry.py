@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from structlog.typing import EventDict
 
 from service.collectors import EFFECTS, DecisionCollector
-from service.decide import Answer, Hit
+from service.decide import Answer, Hits
 from service.programs import Refusal, Snapshot
 from service.recording import count
 
@@ -103,7 +103,7 @@ class Telemetry:
         """HOT PATH: count a decision."""
         self.decisions[answer.decision.effect] += 1
 
-    def repeated(self, hits: Sequence[Hit]) -> None:
+    def repeated(self, hits: Hits) -> None:
         """HOT PATH: count decisions given again."""
         count(hits, self.decisions)
 

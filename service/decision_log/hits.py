@@ -7,13 +7,13 @@ decides, and nothing slower keeps up with it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from datetime import datetime
+from itertools import chain, compress, repeat
 from operator import attrgetter
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from rules.facts import AccountFacts, Address, ResourceFacts
-from service.decide import Hit, Screened, Settled
+from service.decide import Hits, Screened, Settled, SourceState
 from service.decision_log.fragments import Fragments, clipped, told
 from service.decision_log.freezing import Frozen, encode, written
 from service.decision_log.numbering import UNFIT, Said
@@ -23,28 +23,38 @@ LINE_HITS = 256
 SAID_AT_ONCE = 32
 """So many parts said, or questions told, let another thread on."""
 
-_SECOND = timedelta(seconds=1)
 _LINE = (
     b'{"type":"hits","worker":%b,"second":"%b",%b,"id":%b,"at":%b,"account":%b,"address":%b,"place":%b,"answer":%b}\n'
 )
 
-_microsecond = attrgetter("microsecond")
 _parts_of = attrgetter("address", "location", "status", "reserved")
 
 _Told: TypeAlias = tuple[int, str | None, int, int]
 """What the columns hold of a hit: number of the account, address as it is recorded, numbers of place and answer."""
 
 
-class _Columns(NamedTuple):
-    """Hits, turned: one tuple for each member of `Hit`."""
+class _Run(NamedTuple):
+    """Hits of one second and the same sources, all of questions that are kept or none of any."""
 
+    second: bytes
+    sources: tuple[SourceState, ...]
+    are_kept: bool
+    microseconds: Sequence[int]
     ids: Sequence[str]
-    ats: Sequence[datetime]
     settled: Sequence[Settled]
-    sources: Sequence[object]
+
+    def slice(self, start: int) -> "_Run":
+        """The hits of one line."""
+        some = slice(start, start + LINE_HITS)
+        return self._replace(microseconds=self.microseconds[some], ids=self.ids[some], settled=self.settled[some])
+
+    def only(self, are_meant: Sequence[bool]) -> "_Run":
+        """Some of the hits."""
+        microseconds, ids = list(compress(self.microseconds, are_meant)), list(compress(self.ids, are_meant))
+        return self._replace(microseconds=microseconds, ids=ids, settled=list(compress(self.settled, are_meant)))
 
 
-class Hits:
+class HitLines:
     """Makes the lines of hits for one segment after another. For one thread."""
 
     def __init__(
@@ -60,7 +70,7 @@ class Hits:
         self._recorded = recorded
         self._pause = pause
         self._told: Said[int, Settled, _Told] = Said()
-        """By the identity of the question, which those who ask it again share."""
+        """By the identity of a question that is kept: those who ask it again refer to it."""
         self._accounts: Said[Screened[AccountFacts], Settled, int] = Said()
         self._places: Said[tuple[int, str, str | None], Settled, int] = Said()
         """By the identity of the location, which addresses share that look alike, the status and the class."""
@@ -90,34 +100,39 @@ class Hits:
         for said in self._all:
             said.age()
 
-    def lines(self, hits: Sequence[Hit]) -> tuple[bytes, int]:
+    def lines(self, hits: Iterable[Hits]) -> tuple[bytes, int]:
         """The lines of some hits, and how many of them hold a text that cannot be written."""
         for said in self._all:
             said.make_room()
         self._said = []
-        slices = [hits[start : start + LINE_HITS] for start in range(0, len(hits), LINE_HITS)]
-        unfit = sum([self._add(run, columns) for some in slices for run, columns in _runs(some)])
+        unfit = 0
+        for run in _runs(hits):
+            for start in range(0, len(run.ids), LINE_HITS):
+                unfit += self._add(run.slice(start))
         return b"".join(self._said), unfit
 
-    def _add(self, hits: Sequence[Hit], columns: _Columns) -> int:
-        """Say hits of one second and the same sources; how many could not be said."""
-        each_told = self._told.column(list(map(id, columns.settled)), columns.settled, self._tell)
-        accounts, addresses, places, answers = zip(*each_told, strict=True)
+    def _add(self, run: _Run) -> int:
+        """Say hits in one line; how many could not be said."""
+        accounts, addresses, places, answers = self._columns(run)
         if UNFIT in accounts or UNFIT in answers:
-            fit = [hit for hit, each in zip(hits, each_told, strict=True) if UNFIT not in each]
-            return len(hits) - len(fit) + (self._add(fit, _turned(fit)) if fit else 0)
-        values = (
-            self._worker,
-            written(columns.ats[0])[:19].encode(),
-            self._fragments.sources(hits[0].sources),
-            encode(columns.ids),
-            encode(list(map(_microsecond, columns.ats))),
-            *map(encode, (accounts, addresses, places, answers)),
-        )
-        self._said.append(_LINE % values)
+            fit = [UNFIT not in each for each in zip(accounts, answers, strict=True)]
+            return fit.count(False) + (self._add(run.only(fit)) if any(fit) else 0)
+        sources = self._fragments.sources(run.sources)
+        columns = (run.ids, run.microseconds, accounts, addresses, places, answers)
+        self._said.append(_LINE % (self._worker, run.second, sources, *map(encode, columns)))
         return 0
 
-    def _tell(self, settled: list[Settled]) -> list[_Told]:
+    def _columns(self, run: _Run) -> Iterable[Sequence[Any]]:
+        """What is told of the questions: see `_Told`."""
+        if not run.are_kept:
+            return self._tell(run.settled)
+        keys = list(map(id, run.settled))
+        return zip(*self._told.column(keys, run.settled, self._tell_each), strict=True)
+
+    def _tell_each(self, settled: list[Settled]) -> Iterator[_Told]:
+        return zip(*self._tell(settled), strict=True)
+
+    def _tell(self, settled: Sequence[Settled]) -> tuple[list[int], list[str | None], list[int], list[int]]:
         """What the columns hold of questions that are new; what it refers to is said before."""
         accounts, resources, actions, located, decisions = zip(*settled, strict=True)
         addresses, locations, statuses, classes = zip(*map(_parts_of, located), strict=True)
@@ -131,7 +146,7 @@ class Hits:
         )
         if len(settled) > SAID_AT_ONCE:
             self._pause()
-        return list(zip(*columns, strict=True))
+        return columns
 
     def _say_accounts(self, settled: Iterable[Settled]) -> Iterator[int]:
         for account, *_ in settled:
@@ -179,22 +194,18 @@ class Hits:
             self._pause()
 
 
-def _turned(hits: Sequence[Hit]) -> _Columns:
-    return _Columns._make(zip(*hits, strict=True))
-
-
-def _runs(hits: Sequence[Hit]) -> Iterator[tuple[Sequence[Hit], _Columns]]:
-    """The hits, cut where another second begins, or another state of the sources."""
-    columns = _turned(hits)
-    if _is_one(columns):
-        yield hits, columns
-        return
-    for _, run in groupby(hits, key=lambda hit: (hit.at.astimezone(UTC).replace(microsecond=0), id(hit.sources))):
-        those = list(run)
-        yield those, _turned(those)
-
-
-def _is_one(columns: _Columns) -> bool:
-    ordered = sorted(columns.ats)  # as a rule they are, and one look at each is enough
-    is_one_second = ordered[-1] - ordered[0].replace(microsecond=0) < _SECOND
-    return is_one_second and columns.sources.count(columns.sources[0]) == len(columns.sources)
+def _runs(hits: Iterable[Hits]) -> Iterator[_Run]:
+    """The hits of each second, each state of the sources, and each kind of question."""
+    runs: dict[tuple[datetime, int, bool], list[Hits]] = {}
+    for each in hits:
+        runs.setdefault((each.at.replace(microsecond=0), id(each.sources), each.are_kept), []).append(each)
+    for (second, _, are_kept), those in runs.items():
+        microseconds = [repeat(each.at.microsecond, len(each.ids)) for each in those]
+        yield _Run(
+            written(second)[:19].encode(),
+            those[0].sources,
+            are_kept,
+            list(chain.from_iterable(microseconds)),
+            [id for each in those for id in each.ids],
+            [settled for each in those for settled in each.settled],
+        )

@@ -6,12 +6,11 @@ thread appends, and off the beginning of which the other cuts: each is one step 
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
 
-from service.decide import AccessRequest, Answer, Hit
+from service.decide import AccessRequest, Answer, Hits
 from service.errors import NotRecorded
 
 FIXED_BYTES = 1_000
@@ -38,10 +37,11 @@ class Batch:
     """What is written at once."""
 
     answers: list[Answer | Awaited]
-    hits: list[Hit]
+    hits: list[Hits]
+    hit_count: int
 
     def __len__(self) -> int:
-        return len(self.answers) + len(self.hits)
+        return len(self.answers) + self.hit_count
 
     def asked_at(self) -> Iterator[datetime]:
         """When each was asked."""
@@ -49,7 +49,8 @@ class Batch:
             asked_at = (item.answer if isinstance(item, Awaited) else item).request.asked_at
             if asked_at is not None:
                 yield asked_at
-        yield from map(itemgetter(1), self.hits)
+        for hits in self.hits:
+            yield hits.at
 
 
 class Queue:
@@ -62,28 +63,36 @@ class Queue:
         "_limit_hits",
         "_limit_records",
         "_put_bytes",
+        "_put_hits",
         "_taken_bytes",
+        "_taken_hits",
         "full",
     )
 
     def __init__(self, limit_records: int, limit_bytes: int) -> None:
         self._items: deque[Answer | Awaited] = deque()
-        self._hits: list[Hit] = []
+        self._hits: list[Hits] = []
         self._limit_records = limit_records
         self._limit_hits = min(limit_records, limit_bytes // HIT_BYTES)
         self._limit_bytes = limit_bytes
         self._put_bytes = 0
         self._taken_bytes = 0
+        self._put_hits = 0
+        self._taken_hits = 0
         self.full = 0
         """Decisions that found no place."""
 
-    def put_repeated(self, hits: Sequence[Hit]) -> None:
+    def put_repeated(self, hits: Hits) -> None:
         """HOT PATH: queue hits, and count those as dropped that find no place."""
-        room = self._limit_hits - len(self._hits) - len(self._items)
-        if room < len(hits):
-            self.full += len(hits) - max(0, room)
-            hits = hits[: max(0, room)]
-        self._hits.extend(hits)
+        count = len(hits.ids)
+        room = self._limit_hits - len(self)
+        if room < count:
+            self.full += count - max(0, room)
+            count = max(0, room)
+            hits = hits._replace(ids=hits.ids[:count], settled=hits.settled[:count])
+        if count:
+            self._put_hits += count
+            self._hits.append(hits)
 
     def put(self, answer: Answer) -> None:
         """HOT PATH: queue an answer, or count it as dropped."""
@@ -93,7 +102,7 @@ class Queue:
             size += len(request.address)
         if request.inline is not None:
             size += _inline_bytes(request)
-        hits = len(self._hits)
+        hits = self._put_hits - self._taken_hits
         waiting_bytes = self._put_bytes - self._taken_bytes + hits * HIT_BYTES
         if len(self._items) + hits >= self._limit_records or waiting_bytes + size > self._limit_bytes:
             self.full += 1
@@ -113,9 +122,21 @@ class Queue:
 
     def take(self) -> Batch:
         """The next to write: some answers and some hits, if there are any."""
-        taken = self._hits[:TAKEN_HITS]
+        taken, count = self._take_hits()
+        return Batch(self._take_answers(), taken, count)
+
+    def _take_hits(self) -> tuple[list[Hits], int]:
+        """Those of some moments, and how many they are."""
+        taken: list[Hits] = []
+        count = 0
+        for hits in self._hits[:TAKEN_HITS]:
+            taken.append(hits)
+            count += len(hits.ids)
+            if count >= TAKEN_HITS:
+                break
         del self._hits[: len(taken)]
-        return Batch(self._take_answers(), taken)
+        self._taken_hits += count
+        return taken, count
 
     def _take_answers(self) -> list[Answer | Awaited]:
         taken: list[Answer | Awaited] = []
@@ -130,10 +151,10 @@ class Queue:
     @property
     def waiting_bytes(self) -> int:
         """About what everything in the queue takes."""
-        return self._put_bytes - self._taken_bytes + len(self._hits) * HIT_BYTES
+        return self._put_bytes - self._taken_bytes + (self._put_hits - self._taken_hits) * HIT_BYTES
 
     def __len__(self) -> int:
-        return len(self._items) + len(self._hits)
+        return len(self._items) + self._put_hits - self._taken_hits
 
 
 def size_of(answer: Answer) -> int:

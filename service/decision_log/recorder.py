@@ -4,12 +4,12 @@ Where the log is required, it gives back what the answer must wait for.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from service.decide import Answer, Hit
+from service.decide import Answer, Hits
 from service.decision_log.queue import Awaited, Queue
 from service.decision_log.writer import Options, Writer
 from service.errors import NotRecorded
@@ -20,7 +20,7 @@ FULL = "the decision could not be recorded: the queue of the decision log is ful
 class Repeated(Protocol):
     """Has decisions recorded that were given again."""
 
-    def __call__(self, hits: Sequence[Hit]) -> None: ...
+    def __call__(self, hits: Hits) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

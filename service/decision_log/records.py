@@ -8,10 +8,10 @@ from socket import AF_INET6, inet_ntop
 from typing import Literal, TypeAlias
 
 from rules.facts import IPV4_MAPPED, Address
-from service.decide import Answer, Hit
+from service.decide import Answer, Hits
 from service.decision_log.fragments import Fragments, clipped
 from service.decision_log.freezing import Frozen, encode, written
-from service.decision_log.hits import Hits
+from service.decision_log.hits import HitLines
 from service.geo.addresses import IPV4_MASK, text_of
 
 Addresses: TypeAlias = Literal["masked", "full", "none"]
@@ -33,7 +33,7 @@ class Records:
         self._worker = worker
         self._addresses: Addresses = addresses
         self._fragments = Fragments()
-        self._hits = Hits(worker, self._fragments, RECORDED[addresses], pause)
+        self._hits = HitLines(worker, self._fragments, RECORDED[addresses], pause)
 
     def begin_segment(self) -> None:
         """Nothing is said yet in the segment that the next lines go to."""
@@ -55,7 +55,7 @@ class Records:
         self._fragments.age()
         self._hits.age()
 
-    def of_hits(self, hits: Sequence[Hit]) -> tuple[bytes, int]:
+    def of_hits(self, hits: Sequence[Hits]) -> tuple[bytes, int]:
         """The lines of some hits, and how many of them hold a text that cannot be written."""
         return self._hits.lines(hits)
 

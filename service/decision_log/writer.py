@@ -10,13 +10,13 @@ there is much, and lets the other on after each.
 import errno
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from service.decide import Answer
+from service.decide import Answer, Hits
 from service.decision_log.keeping import asked_to_turn, tend
 from service.decision_log.queue import Awaited, Batch, Queue, settle
 from service.decision_log.records import Addresses, Records
@@ -143,7 +143,7 @@ class Writer:
         self._taken_hits = 0
         while left > 0 and (batch := self._next()):
             left -= len(batch)
-            self._taken_hits += len(batch.hits)
+            self._taken_hits += batch.hit_count
             try:
                 self._write(batch)
             except OSError as error:
@@ -193,11 +193,11 @@ class Writer:
         """The lines of hits, and how many cannot be made into any."""
         lines: list[bytes] = []
         unfit = 0
-        for start in range(0, len(batch.hits), HITS_AT_ONCE):
-            if start or batch.answers:
+        for number, some in enumerate(_slices(batch.hits)):
+            if number or batch.answers:
                 let_on()
-            some, unfit_here = self._records.of_hits(batch.hits[start : start + HITS_AT_ONCE])
-            lines.append(some)
+            text, unfit_here = self._records.of_hits(some)
+            lines.append(text)
             unfit += unfit_here
         return b"".join(lines), unfit
 
@@ -209,7 +209,7 @@ class Writer:
         if waiting:
             self.counts.drop("disk", len(waiting))
             _tell(waiting, f"the decision could not be recorded: {reason}")
-        held = Batch([item for item in batch.answers if not isinstance(item, Awaited)], batch.hits)
+        held = Batch([item for item in batch.answers if not isinstance(item, Awaited)], batch.hits, batch.hit_count)
         self._held = held if len(held) else None
         if self._segment is not None and (error.errno == errno.EFBIG or not self._segment.is_usable):
             self._end_segment()  # another file may take it
@@ -250,6 +250,20 @@ class Writer:
             self._segment.close()
             self._segment = None
             self._keeper.wake.set()
+
+
+def _slices(hits: Iterable[Hits]) -> Iterator[list[Hits]]:
+    """Those of some moments each, about `HITS_AT_ONCE` in all."""
+    some: list[Hits] = []
+    count = 0
+    for each in hits:
+        some.append(each)
+        count += len(each.ids)
+        if count >= HITS_AT_ONCE:
+            yield some
+            some, count = [], 0
+    if some:
+        yield some
 
 
 def _tell(answers: Iterable[Answer | Awaited], error: str | None) -> None:

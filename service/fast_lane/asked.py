@@ -6,9 +6,8 @@ cost next to nothing, and push out nothing.
 """
 
 from collections.abc import Callable, Hashable
-from datetime import datetime
 from sys import getsizeof
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from rules.facts import AccountFacts, ResourceFacts
 from service.decide import Settled
@@ -21,27 +20,16 @@ ASKED_BYTES: Final = 64 * 1024 * 1024
 FIXED_BYTES: Final = 500
 """About what one takes beside its bytes: itself, what it settles, and the address."""
 
-_MARKS: Final = 131_072
+_SETS: Final = 524_288
 _TAGS: Final = 255
 
 
-class Asked(NamedTuple):
-    """A question, and where its answer is."""
-
-    account: Cell[Entry[AccountFacts]]
-    resource: Cell[Entry[ResourceFacts]]
-    answer: Cell[Ready]
-    settled: Settled
-    country: bytes
-    """How gateways are told where the address is."""
-    located_by: object
-    """What said so: see `MemorisedLocations.memo`."""
-    is_dated: bool
-    """What is known of the account, or of the resource, is not right for ever."""
-
-    def is_right(self, at: datetime) -> bool:
-        """Whether it holds at that time too."""
-        return self.account.value.is_right(at) and self.resource.value.is_right(at)
+# Plain tuples: to unpack a named one takes a call for each of its members.
+Found: TypeAlias = tuple[Cell[Ready], Settled, bytes]
+"""The answer to a question, what it settles, and how gateways are told where the address is."""
+Asked: TypeAlias = tuple[Found, Cell[Entry[AccountFacts]], Cell[Entry[ResourceFacts]], object, bool]
+"""A question that is kept, and what its answer stands on: account, resource, and what said where the address is (see
+`MemorisedLocations.memo`); and whether what is known of the two is not right for ever."""
 
 
 class AskedBefore:
@@ -49,16 +37,21 @@ class AskedBefore:
 
     def __init__(self, limit_bytes: int = ASKED_BYTES) -> None:
         self._memo: Memo[Hashable, Asked] = Memo(Bound(limit_bytes))
-        self._marks = bytearray(_MARKS)
-        """A byte of the hash of each question that came of late, in the place that the rest of it says."""
+        self._marks = bytearray(2 * _SETS)
+        """A byte of the hash of each question that came of late, in the set that the rest of it says: the last two."""
         self.find: Callable[[Hashable], Cell[Asked] | None] = self._memo.find
         """HOT PATH: see `Memo.find`."""
 
-    def note(self, key: Hashable, asked: Asked) -> None:
-        """Keep a question that has come before; remember that any other has."""
-        mark, tag = divmod(hash(key), _TAGS)
-        mark, tag = mark % _MARKS, tag + 1
-        if self._marks[mark] == tag:
-            self._memo.put(key, asked, FIXED_BYTES + getsizeof(key))
-        else:
-            self._marks[mark] = tag
+    def has_come(self, key: Hashable) -> bool:
+        """HOT PATH: whether a question came before, of late; from now on it has."""
+        rest, tag = divmod(hash(key), _TAGS)
+        place, tag, marks = rest % _SETS * 2, tag + 1, self._marks
+        last = marks[place]
+        if tag in (last, marks[place + 1]):
+            return True
+        marks[place], marks[place + 1] = tag, last
+        return False
+
+    def keep(self, key: Hashable, asked: Asked) -> None:
+        """Keep a question."""
+        self._memo.put(key, asked, FIXED_BYTES + getsizeof(key))

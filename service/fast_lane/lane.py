@@ -14,13 +14,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from rules.compile import Program
 from rules.evaluate import evaluate
 from rules.facts import Address, Request
-from service.decide import ACTION_LENGTH, AccessRequest, Answer, Hit, Located, Locations, Recorder, Settled
-from service.fast_lane.asked import Asked, AskedBefore
+from service.decide import ACTION_LENGTH, AccessRequest, Answer, Hits, Located, Locations, Recorder, Settled
+from service.fast_lane.asked import AskedBefore, Found
 from service.fast_lane.check_heads import CheckHead, read_check, tail_of
 from service.fast_lane.heads import Head, Headers
 from service.fast_lane.places import Places
@@ -74,7 +74,8 @@ class Suppliers:
     new_id: Callable[[], str]
 
 
-class Known(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Known:
     """A head whose caller is admitted."""
 
     body_bytes: int
@@ -115,13 +116,16 @@ class Derived:
         """From when until when the answers are right."""
 
 
-class Turn(NamedTuple):
+class Turn:
     """What all requests of one turn of the event loop are decided by."""
 
-    snapshot: Snapshot
-    at: datetime
-    frame: Frame
-    find_asked: Callable[[Hashable], Cell[Asked] | None]
+    __slots__ = ("at", "find_asked", "frame", "snapshot")
+
+    def __init__(self, snapshot: Snapshot, at: datetime, frame: Frame, derived: Derived) -> None:
+        self.snapshot = snapshot
+        self.at = at
+        self.frame = frame
+        self.find_asked = derived.asked.find
 
 
 class FastLane:
@@ -147,20 +151,32 @@ class FastLane:
         """Requests answered here."""
         self.began = 0.0
         """When this turn began, by the event loop's clock."""
-        self._hits: list[Hit] = []
-        """Those of this turn."""
+        self._asked_again: tuple[list[str], list[Settled]] = ([], [])
+        """Of this turn, ids and questions: of questions that are kept."""
+        self._asked_once: tuple[list[str], list[Settled]] = ([], [])
+        """And of others."""
         self._turn: Turn | None = None
 
     def send(self) -> None:
         """HOT PATH: end a turn: send its answers, one after another, so that whoever waits is woken once."""
+        if self._turn is not None:
+            self._end(self._turn)
         answers, self.answers = self.answers, []
-        hits, self._hits = self._hits, []
-        self._turn = None
-        if hits:
-            self._repeated(hits)
         for transport, answer in answers:
             if not transport.is_closing():
                 transport.write(answer)
+
+    def _end(self, turn: Turn) -> None:
+        """HOT PATH: have the decisions of a turn recorded, and let go of what they were made by."""
+        again, once = self._asked_again, self._asked_once
+        self.answered += len(again[0]) + len(once[0])
+        if again[0]:
+            self._asked_again = ([], [])
+            self._repeated(new(Hits, (turn.at, turn.frame.sources, *again, True)))
+        if once[0]:
+            self._asked_once = ([], [])
+            self._repeated(new(Hits, (turn.at, turn.frame.sources, *once, False)))
+        self._turn = None
 
     def admit(self, head: Head) -> Known | None:
         """The head with what it admits to; None if that is nothing, or not sure."""
@@ -203,13 +219,17 @@ class FastLane:
             turn = self._begun(headers)
         if turn is None or known.generation is not self._callers.generation:
             return None
-        _, at, frame, _ = turn
+        at, frame = turn.at, turn.frame
         if known.until is not None and known.until <= at:
             return None
-        asked = self._asked_before(turn, known.words or body) or self._looked_up(turn, known, body)
-        if asked is None:
+        ids, questions = self._asked_again
+        found = self._asked_before(turn, known.words or body)
+        if found is None:
+            ids, questions = self._asked_once
+            found = self._looked_up(turn, known, body)
+        if found is None:
             return None
-        _, _, answer, settled, country, _, _ = asked
+        answer, settled, country = found
         ready = answer.value
         if known.check is not None and ready.decision.effect != "allow":
             return None
@@ -218,8 +238,8 @@ class FastLane:
         decision_id = self._new_id()
         if known.key_id is not None:
             self._callers.admitted(known.key_id, at)
-        self._hits.append(new(Hit, (decision_id, at, settled, frame.sources)))
-        self.answered += 1
+        ids.append(decision_id)
+        questions.append(settled)
         if known.check is None:
             return b"".join((ready.head, ending, ready.beginning, decision_id.encode(), ready.rest))
         said = (ID_BEGINNING, decision_id.encode(), ready.said, country, ready.duties)
@@ -238,19 +258,21 @@ class FastLane:
             loop = get_running_loop()
             self.began = loop.time()
             loop.call_soon(self.send)
-        self._turn = new(Turn, (snapshot, at, frame, derived.asked.find))
+        else:
+            self._end(self._turn)
+        self._turn = Turn(snapshot, at, frame, derived)
         return self._turn
 
-    def _asked_before(self, turn: Turn, key: Hashable) -> Asked | None:
+    def _asked_before(self, turn: Turn, key: Hashable) -> Found | None:
         """HOT PATH: what was kept of a question, if all that it stands on still holds."""
         cell = turn.find_asked(key)
         if cell is None:
             return None
-        asked = cell.value
-        account, resource, answer, _, _, memo, is_dated = asked
+        found, account, resource, memo, is_dated = cell.value
+        answer, _, _ = found
         if not (account.place and resource.place and answer.place) or memo is not self._locations.memo:
             return None
-        if is_dated and not asked.is_right(turn.at):
+        if is_dated and not (account.value.is_right(turn.at) and resource.value.is_right(turn.at)):
             return None
         if cell.visits < MOST_VISITS:
             cell.visits += 1
@@ -260,11 +282,11 @@ class FastLane:
             resource.visits += 1
         if answer.visits < MOST_VISITS:
             answer.visits += 1
-        return asked
+        return found
 
-    def _looked_up(self, turn: Turn, known: Known, body: bytes) -> Asked | None:
-        """HOT PATH: the question with all that its answer stands on; None if anything of it is missing."""
-        snapshot, at, _, _ = turn
+    def _looked_up(self, turn: Turn, known: Known, body: bytes) -> Found | None:
+        """HOT PATH: the answer, and what it stands on; None if anything of it is missing."""
+        snapshot, at = turn.snapshot, turn.at
         question, memo = known.question or read_question(body), self._locations.memo
         if question is None or len(question.action.name) > ACTION_LENGTH:
             return None
@@ -282,10 +304,11 @@ class FastLane:
         if answer.visits < MOST_VISITS:
             answer.visits += 1
         settled = new(Settled, (account.screened, resource.screened, action, located, answer.value.decision))
-        is_dated = account.is_dated or resource.is_dated
-        asked = new(Asked, (*cells, answer, settled, country, memo, is_dated))
-        derived.asked.note(known.words or body, asked)
-        return asked
+        found = (answer, settled, country)
+        key = known.words or body
+        if derived.asked.has_come(key):
+            derived.asked.keep(key, (found, *cells, memo, account.is_dated or resource.is_dated))
+        return found
 
     def _derived(self, snapshot: Snapshot) -> Derived:
         derived = snapshot.screenings.derived = Derived(snapshot.program)

@@ -47,8 +47,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         _loop: AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        if app_state.get(DOOR) is not None:
-            self.lane = self.admitting_lane
+        self.lane = self.lane if app_state.get(DOOR) is None else self.admitting_lane  # found sooner here than there
         self._is_between_messages = True
         """The parser has seen the end of every message that it has seen the beginning of."""
         self._alone = b""

@@ -1,6 +1,6 @@
 """Decisions given again, of the small world: each with the answer that would be the same decision made now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -11,7 +11,7 @@ from rules.compile import compile_ruleset
 from rules.evaluate import screen, screen_resource
 from rules.facts import AccountFacts, ResourceFacts
 from rules.language import Decision
-from service.decide import Answer, Hit, Screened, Settled
+from service.decide import Answer, Hits, Screened, Settled
 from service.decision_log.keeping import tend
 from service.decision_log.recorder import DecisionLog
 from service.decision_log.replay import recorded_cases
@@ -35,12 +35,19 @@ def ready(effect: str, decision: Decision) -> Decision:
     return replace(decision, facts="of another account")
 
 
-def repeated(made: Answer) -> Hit:
-    """The same decision, given again."""
+def repeated(made: Answer, *, is_kept: bool = False) -> Hits:
+    """The same decision, given again, to a question that is kept or not."""
     account, resource = screened(made.request.account)
     decision = ready(made.decision.effect, made.decision)
     settled = Settled(account, resource, made.request.action, made.located, decision)
-    return Hit(made.id, made.request.at, settled, made.sources)
+    return Hits(made.request.at, made.sources, [made.id], [settled], is_kept)
+
+
+def turn(made: Sequence[Answer], *, is_kept: bool) -> Hits:
+    """The same of several at one moment."""
+    each = [repeated(one) for one in made]
+    ids, settled = [one.ids[0] for one in each], [one.settled[0] for one in each]
+    return each[0]._replace(ids=ids, settled=settled, are_kept=is_kept)
 
 
 def again(number: int, account: str = "acct-half", *, country: str = "DE", **more: Any) -> Answer:
@@ -68,7 +75,7 @@ def record_hits(directory: Path, those: Iterable[Answer], **options: Any) -> Dec
     """Have answers recorded as hits."""
     with logging(directory, **options) as log:
         for each in those:
-            log.repeated([repeated(each)])
+            log.repeated(repeated(each))
     return log
 
 

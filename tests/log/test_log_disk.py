@@ -109,16 +109,16 @@ def test_hits_that_a_full_disk_kept_out_are_recorded_once_there_is_space_with_wh
     made = many(2_000)
     with logging(small_disk) as log:
         for each in made[:10]:
-            log.repeated([repeated(each)])
+            log.repeated(repeated(each))
         until(lambda: log.state.recorded == 10)
         filler = fill(small_disk)
         for each in (*made[10:], again(2_000, "acct-far"), again(2_001, "acct-stranger")):
-            log.repeated([repeated(each)])
+            log.repeated(repeated(each))
         until(lambda: log.state.error == "no space left on device")
         assert ends_whole(small_disk)
         filler.unlink()
         until(lambda: log.state.waiting == 0 and log.state.error is None)
-        log.repeated([repeated(again(2_002))])
+        log.repeated(repeated(again(2_002)))
     found = [each["id"] for each in records(small_disk)]
     assert len(found) == len(set(found)) == log.state.recorded
     assert log.state.dropped == {}

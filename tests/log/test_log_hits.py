@@ -15,7 +15,8 @@ from rules.compile import compile_ruleset
 from rules.evaluate import evaluate, screen, screen_resource
 from rules.facts import IPV4_MAPPED, AccountFacts, Address, Request, ResourceFacts
 from rules.language import Decision, RuleSet
-from service.decide import AccessRequest, Answer, Hit, Screened, Settled
+from service.decide import AccessRequest, Answer, Hits, Screened, Settled
+from service.decision_log.hits import LINE_HITS
 from service.decision_log.keeping import delete_account
 from service.decision_log.numbering import Said
 from service.decision_log.records import Records
@@ -23,16 +24,16 @@ from service.decision_log.replay import New, Replay
 from service.decision_log.search import EXPORTED_AT_ONCE, DecisionSearch, Filter
 from service.decision_log.segments import segment_files, whole_lines
 from service.decision_log.thawing import Line
-from service.decision_log.writer import FEW_HITS
+from service.decision_log.writer import FEW_HITS, HITS_AT_ONCE
 from service.errors import NotAvailable
 from tests.log.answers import SECOND, SOURCES, START, Located, lines, logging, record
-from tests.log.hits import MICROSECOND, again, cases, close, many, record_hits, records, repeated
+from tests.log.hits import MICROSECOND, again, cases, close, many, record_hits, records, repeated, turn
 from tests.log.test_log_search import fits, place
 from tests.log.test_log_writer import until
 from tests.strategies import questions, rule_sets
 
 Question = tuple[AccountFacts, ResourceFacts, Request]
-Pair = tuple[Answer, Hit]
+Pair = tuple[Answer, Hits]
 
 
 def pairs(rules: RuleSet, asked: Sequence[Question], picks: Sequence[tuple[int, int, bool]]) -> list[Pair]:
@@ -55,7 +56,8 @@ def pairs(rules: RuleSet, asked: Sequence[Question], picks: Sequence[tuple[int, 
         id = f"{number:032x}"
         whole = Answer(id, decision, request, located, sources, (own.facts, tool.facts))
         stale = replace(decision, facts="of another") if number % 2 else decision
-        made.append((whole, Hit(id, at, Settled(own, tool, action, located, stale), sources)))
+        settled = Settled(own, tool, action, located, stale)
+        made.append((whole, Hits(at, sources, [id], [settled], number % 3 == 0)))
     return made
 
 
@@ -97,18 +99,33 @@ def test_a_hit_is_recorded_as_the_same_decision_made_now(
     record(directory / "answers", [one for one, _ in made], addresses="full")
     with logging(directory / "hits", addresses="full") as log:
         for _, hit in made:
-            log.repeated([hit])
+            log.repeated(hit)
     assert log.state.recorded == len(made)
     read = [members(sorted(records(directory / name), key=place)) for name in ("hits", "answers")]
     assert read[0] == read[1]
     assert as_found(directory / "hits") == as_found(directory / "answers")
 
 
+@pytest.mark.parametrize("count", [1, LINE_HITS, LINE_HITS + 1, 3 * HITS_AT_ONCE])
+def test_many_hits_of_one_moment_are_recorded_like_each_alone(tmp_path: Path, count: int) -> None:
+    made = [again(number, ("acct-half", "acct-near", "\ud800")[number % 3], at=START) for number in range(count)]
+    with logging(tmp_path) as log:
+        log.repeated(turn(made[::2], is_kept=True))
+        if made[1::2]:
+            log.repeated(turn(made[1::2], is_kept=False))
+    fit = [each for number, each in enumerate(made) if number % 3 < 2]
+    assert (log.state.recorded, log.state.dropped.get("unfit", 0)) == (len(fit), count - len(fit))
+    found = sorted(records(tmp_path), key=place)
+    assert [(each["id"], each["account"]) for each in found] == [(each.id, each.request.account) for each in fit]
+    widths = [len(line["id"]) for line in lines(tmp_path) if line["type"] == "hits"]
+    assert max(widths) <= LINE_HITS
+
+
 def test_hits_are_read_alike_while_their_segment_is_written_and_after(tmp_path: Path) -> None:
     made = many(600)
     with logging(tmp_path / "hits") as log:
         for each in made:
-            log.repeated([repeated(each)])
+            log.repeated(repeated(each))
         until(lambda: log.state.recorded == 600)
         assert [file.is_closed for file in segment_files(tmp_path / "hits")] == [False]
         while_open = as_found(tmp_path / "hits")
@@ -146,7 +163,7 @@ def test_hits_and_answers_are_found_together_by_every_filter(
         for number, (account, action, country, is_hit) in enumerate(asked):
             at = START + number * SECOND / 2
             made = again(number, account, at=at, action=action, country=country)
-            log.repeated([repeated(made)]) if is_hit else log.decided(made)
+            log.repeated(repeated(made)) if is_hit else log.decided(made)
     if is_closed:
         close(directory)
     everything = records(directory)
@@ -235,7 +252,7 @@ def test_a_segment_that_begins_between_two_slices_of_hits_stands_alone(tmp_path:
     with logging(tmp_path, segment_bytes=2_000) as log:
         for start in range(0, len(made), FEW_HITS):
             for each in made[start : start + FEW_HITS]:
-                log.repeated([repeated(each)])
+                log.repeated(repeated(each))
             until(lambda: log.state.waiting == 0)
     assert len(segment_files(tmp_path)) == 4
     assert [each["id"] for each in records(tmp_path)] == [each.id for each in made]

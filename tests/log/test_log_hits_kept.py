@@ -21,7 +21,7 @@ from service.decision_log.segments import segment_files, whole_lines
 from service.decision_log.thawing import Line
 from service.decision_log.writer import Options
 from tests.log.answers import START, Located, logging
-from tests.log.hits import MICROSECOND, again, close, many, record_hits, records, repeated
+from tests.log.hits import MICROSECOND, again, close, many, record_hits, records, repeated, turn
 
 
 def members(those: Sequence[Line]) -> list[str]:
@@ -39,7 +39,7 @@ def test_a_deletion_leaves_every_hit_but_those_of_the_account_each_with_its_fact
     made = [again(number, account) for number, (account, _) in enumerate(asked)]
     with logging(directory) as log:
         for each, (_, is_hit) in zip(made, asked, strict=True):
-            log.repeated([repeated(each)]) if is_hit else log.decided(each)
+            log.repeated(repeated(each)) if is_hit else log.decided(each)
     deletion = delete_account(directory, "acct-half")
     assert deletion.records == [account for account, _ in asked].count("acct-half")
     assert {each["id"] for each in records(directory)} == {
@@ -95,9 +95,22 @@ def test_hits_that_find_no_place_are_counted_and_those_that_do_are_recorded(tmp_
     log = DecisionLog(Options(tmp_path, "w", queue_records=100), lambda: START)
     made = many(150)
     for each in made:
-        log.repeated([repeated(each)])
+        log.repeated(repeated(each))
     log.decided(made[0])
     assert (log.state.waiting, log.state.dropped) == (100, {"full": 51})
+    log.start()
+    log.close()
+    assert [each["id"] for each in records(tmp_path)] == [each.id for each in made[:100]]
+    assert (log.state.waiting, log.state.waiting_bytes, log.state.recorded) == (0, 0, 100)
+
+
+def test_of_the_hits_of_one_moment_as_many_are_recorded_as_find_a_place(tmp_path: Path) -> None:
+    log = DecisionLog(Options(tmp_path, "w", queue_records=100), lambda: START)
+    made = [again(number, at=START) for number in range(150)]
+    log.repeated(turn(made[:60], is_kept=True))
+    log.repeated(turn(made[60:120], is_kept=True))
+    log.repeated(turn(made[120:], is_kept=True))
+    assert (log.state.waiting, log.state.dropped) == (100, {"full": 50})
     log.start()
     log.close()
     assert [each["id"] for each in records(tmp_path)] == [each.id for each in made[:100]]
@@ -107,7 +120,7 @@ def test_hits_that_find_no_place_are_counted_and_those_that_do_are_recorded(tmp_
 def test_a_queue_of_hits_is_full_by_its_bytes_too(tmp_path: Path) -> None:
     log = DecisionLog(Options(tmp_path, "w", queue_bytes=100_000), lambda: START)
     for number in range(500):
-        log.repeated([repeated(again(number))])
+        log.repeated(repeated(again(number)))
     assert 0 < log.state.waiting_bytes <= 100_000
     assert log.state.dropped == {"full": 500 - log.state.waiting}
 

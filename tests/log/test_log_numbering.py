@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.decide import Hit, Settled
+from service.decide import Hits
 from service.decision_log import numbering
 from service.decision_log.numbering import FREED_AT_ONCE, UNFIT, Said
 from service.decision_log.records import Records
@@ -18,12 +18,12 @@ from service.decision_log.unfolding import Shared
 from tests.log.hits import repeated
 from tests.log.test_log_hits_addresses import from_everywhere
 
-HITS = [repeated(made) for made in from_everywhere(12)]
+HITS = [repeated(made, is_kept=True) for made in from_everywhere(12)]
 
 
-def asked(number: int, place: int) -> Hit:
+def asked(number: int, place: int) -> Hits:
     """A hit of its own on a question that is asked again and again."""
-    return HITS[place]._replace(id=f"{number:032x}")
+    return HITS[place]._replace(ids=[f"{number:032x}"])
 
 
 def read(segment: bytes) -> Iterator[Line | Incomplete]:
@@ -57,7 +57,7 @@ def test_every_hit_that_is_written_can_be_read(steps: list[tuple[list[int], str]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(numbering, "LIMIT", limit)
         records, segment, waiting = Records("w", "masked"), b"", b""
-        written, those = list[Hit](), list[Hit]()
+        written, those = list[Hits](), list[Hits]()
         for places, step in [*steps, ([], "write")]:
             hits = [asked(next(numbers), place) for place in places]
             waiting += records.of_hits(hits)[0]
@@ -87,11 +87,10 @@ def test_the_same_question_is_looked_up_once_it_is_told() -> None:
 
 
 def test_a_question_that_cannot_be_written_is_counted_each_time_and_keeps_no_other_out() -> None:
-    account = HITS[0].settled.account
-    unfit = Settled(account, HITS[0].settled.resource, "\ud800", HITS[0].settled.located, HITS[0].settled.decision)
+    unfit = HITS[0].settled[0]._replace(action="\ud800")
     records = Records("w", "masked")
     for number in range(0, 30, 3):
-        hits = [asked(number, 1), asked(number + 1, 0)._replace(settled=unfit), asked(number + 2, 2)]
+        hits = [asked(number, 1), asked(number + 1, 0)._replace(settled=[unfit]), asked(number + 2, 2)]
         lines, count = records.of_hits(hits)
         assert count == 1
         assert lines.count(b'"%032x"' % (number + 1)) == 0

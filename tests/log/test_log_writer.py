@@ -66,7 +66,7 @@ def test_every_hit_is_recorded_exactly_once_or_counted_as_dropped(
     with logging(directory, queue_records=places, segment_bytes=3_000 if is_small else 10**6) as log:
         for hits, others in bursts:
             for each in islice(left, hits):
-                log.repeated([repeated(each)])
+                log.repeated(repeated(each))
             for each in islice(left, others):
                 log.decided(each)
             until(lambda: len(log._queue) <= places // 2)
@@ -81,7 +81,7 @@ def test_what_hits_are_left_when_a_log_is_closed_is_written(tmp_path: Path) -> N
     log = DecisionLog(Options(tmp_path, "w"), lambda: START)
     made = many(20_000)
     for each in made:
-        log.repeated([repeated(each)])
+        log.repeated(repeated(each))
     log.start()
     log.close()
     assert (log.state.recorded, log.state.waiting, log.state.dropped) == (20_000, 0, {})

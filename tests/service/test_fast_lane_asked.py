@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.fast_lane.asked import Asked, AskedBefore
+from service.fast_lane.asked import AskedBefore
 from service.locations import open_locations
 from service.memo import GONE
 from tests.service.address_databases import maxmind_city, write_database
@@ -185,10 +185,19 @@ def test_gateways_that_ask_the_same_share_what_is_known_of_it(tmp_path: Path, lo
     assert pair.answered - before == 3, "denials are the ordinary way's"
 
 
-def test_questions_take_no_more_than_their_bound() -> None:
+def test_questions_take_no_more_than_their_bound(pair: Pair) -> None:
+    ask_often(pair, "acct-near")
+    derived = pair.fast.programs.current.screenings.derived
+    cell = derived.asked.find(body("acct-near"))
     asked = AskedBefore(limit_bytes=100_000)
-    for number in range(2, 2_002):
-        for _ in range(2):
-            asked.note(b"%d" % (number // 2), Asked(*[None] * 7))  # type: ignore[arg-type]
-    assert asked.find(b"1000") is not None
-    assert sum(asked.find(b"%d" % number) is not None for number in range(1, 1_001)) < 200
+    for number in range(1_000):
+        asked.keep(b"%d" % number, cell.value)
+    assert asked.find(b"999") is not None
+    assert sum(asked.find(b"%d" % number) is not None for number in range(1_000)) < 200
+
+
+def test_of_many_questions_that_come_in_turn_each_is_known_the_second_time() -> None:
+    asked = AskedBefore()
+    keys = [b"question %d" % number for number in range(30_000)]
+    assert sum(asked.has_come(key) for key in keys) < 30_000 * 0.01
+    assert sum(asked.has_come(key) for key in keys) > 30_000 * 0.99

@@ -1,7 +1,6 @@
 """The decision point: total, the same for both meanings of the rules, and deaf to what changes under way."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from rules.facts import AccountId, EntityId, ResourceId
 from rules.geography import Jurisdiction
-from service.decide import AccessRequest, Answer, Decider, Hit, InlineFacts, Snapshot
+from service.decide import AccessRequest, Answer, Decider, Hits, InlineFacts, Snapshot
 from service.directory_facts import DirectoryWorld, NoHistory
 from service.programs import snapshot_of
 from service.storage.directory import load_directory
@@ -77,7 +76,7 @@ class Recorded:
     def decided(self, answer: Answer) -> None:
         self.answers.append(answer)
 
-    def repeated(self, hits: Sequence[Hit]) -> None:
+    def repeated(self, hits: Hits) -> None:
         raise AssertionError("nothing is repeated here")
 
 
