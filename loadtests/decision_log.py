@@ -146,14 +146,18 @@ class World:
         """
         begun = datetime.now(UTC)
         asked = self.questions()
-        those = [] if are_new else list(islice(asked, ADDRESSES))
+        those = [] if are_new else list(enumerate(islice(asked, ADDRESSES), 1))
         draw = random.Random(2)
         for number in range(0, count, TURN_HITS):
-            settled = [
-                next(asked) if are_new else those[int(draw.paretovariate(0.4)) % ADDRESSES] for _ in range(TURN_HITS)
+            turn = [
+                (0, next(asked)) if are_new else those[int(draw.paretovariate(0.4)) % ADDRESSES]
+                for _ in range(TURN_HITS)
             ]
+            numbers, settled = [number for number, _ in turn], [settled for _, settled in turn]
             ids = [secrets.token_hex(16) for _ in settled]
-            yield Hits(begun + timedelta(seconds=number / rate), self.sources, ids, settled, not are_new)
+            yield Hits(
+                begun + timedelta(seconds=number / rate), self.sources, ids, settled, None if are_new else numbers
+            )
 
     def questions(self) -> Iterator[Settled]:
         """Questions, each from an address of its own."""
@@ -267,7 +271,7 @@ def _made_now(hits: Hits) -> Hits:
     """The same, of objects that were made a moment ago, and are as near to the processor as those of a request; what is
     settled is shared by all who ask the same."""
     ids = [id[:16] + id[16:] for id in hits.ids]
-    return hits._replace(at=hits.at + timedelta(0), ids=ids, settled=list(hits.settled))
+    return hits._replace(at=hits.at + timedelta(0), ids=ids, settled=list(hits.settled), numbers=hits.numbers)
 
 
 def _settled(log: DecisionLog) -> int:

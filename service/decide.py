@@ -179,8 +179,9 @@ class Hits(NamedTuple):
     ids: Sequence[str]
     settled: Sequence[Settled]
     """Of each id."""
-    are_kept: bool
-    """The questions are kept: whoever asks one of them again refers to the same object."""
+    numbers: Sequence[int] | None
+    """Of each question, the number that it has whenever it is asked again, and no other question of this process ever
+    has; None: they are not kept, and as good as new."""
 
 
 class Recorder(Protocol):

@@ -198,7 +198,7 @@ def _runs(hits: Iterable[Hits]) -> Iterator[_Run]:
     """The hits of each second, each state of the sources, and each kind of question."""
     runs: dict[tuple[datetime, int, bool], list[Hits]] = {}
     for each in hits:
-        runs.setdefault((each.at.replace(microsecond=0), id(each.sources), each.are_kept), []).append(each)
+        runs.setdefault((each.at.replace(microsecond=0), id(each.sources), each.numbers is not None), []).append(each)
     for (second, _, are_kept), those in runs.items():
         microseconds = [repeat(each.at.microsecond, len(each.ids)) for each in those]
         yield _Run(

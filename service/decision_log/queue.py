@@ -89,7 +89,8 @@ class Queue:
         if room < count:
             self.full += count - max(0, room)
             count = max(0, room)
-            hits = hits._replace(ids=hits.ids[:count], settled=hits.settled[:count])
+            numbers = None if hits.numbers is None else hits.numbers[:count]
+            hits = hits._replace(ids=hits.ids[:count], settled=hits.settled[:count], numbers=numbers)
         if count:
             self._put_hits += count
             self._hits.append(hits)

@@ -6,6 +6,7 @@ cost next to nothing, and push out nothing.
 """
 
 from collections.abc import Callable, Hashable
+from itertools import count
 from sys import getsizeof
 from typing import Final, TypeAlias
 
@@ -20,13 +21,17 @@ ASKED_BYTES: Final = 64 * 1024 * 1024
 FIXED_BYTES: Final = 500
 """About what one takes beside its bytes: itself, what it settles, and the address."""
 
+UNNUMBERED: Final = 0
+"""The number of a question that is not kept."""
+_numbers: Final = count(1)
+"""Of all questions that are ever kept in this process."""
 _SETS: Final = 524_288
 _TAGS: Final = 255
 
 
 # Plain tuples: to unpack a named one takes a call for each of its members.
-Found: TypeAlias = tuple[Cell[Ready], Settled, bytes]
-"""The answer to a question, what it settles, and how gateways are told where the address is."""
+Found: TypeAlias = tuple[Cell[Ready], Settled, bytes, int]
+"""The answer to a question, what it settles, how gateways are told where the address is, and its number: see `Hits`."""
 Asked: TypeAlias = tuple[Found, Cell[Entry[AccountFacts]], Cell[Entry[ResourceFacts]], object, bool]
 """A question that is kept, and what its answer stands on: account, resource, and what said where the address is (see
 `MemorisedLocations.memo`); and whether what is known of the two is not right for ever."""
@@ -53,5 +58,7 @@ class AskedBefore:
         return False
 
     def keep(self, key: Hashable, asked: Asked) -> None:
-        """Keep a question."""
-        self._memo.put(key, asked, FIXED_BYTES + getsizeof(key))
+        """Keep a question, under a number of its own."""
+        (answer, settled, country, _), account, resource, memo, is_dated = asked
+        numbered = (answer, settled, country, next(_numbers))
+        self._memo.put(key, (numbered, account, resource, memo, is_dated), FIXED_BYTES + getsizeof(key))

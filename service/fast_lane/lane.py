@@ -20,7 +20,7 @@ from rules.compile import Program
 from rules.evaluate import evaluate
 from rules.facts import Address, Request
 from service.decide import ACTION_LENGTH, AccessRequest, Answer, Hits, Located, Locations, Recorder, Settled
-from service.fast_lane.asked import AskedBefore, Found
+from service.fast_lane.asked import UNNUMBERED, AskedBefore, Found
 from service.fast_lane.check_heads import CheckHead, read_check, tail_of
 from service.fast_lane.heads import Head, Headers
 from service.fast_lane.places import Places
@@ -151,9 +151,9 @@ class FastLane:
         """Requests answered here."""
         self.began = 0.0
         """When this turn began, by the event loop's clock."""
-        self._asked_again: tuple[list[str], list[Settled]] = ([], [])
-        """Of this turn, ids and questions: of questions that are kept."""
-        self._asked_once: tuple[list[str], list[Settled]] = ([], [])
+        self._asked_again: tuple[list[str], list[Settled], list[int]] = ([], [], [])
+        """Of this turn, ids, questions and their numbers: of questions that are kept."""
+        self._asked_once: tuple[list[str], list[Settled], list[int]] = ([], [], [])
         """And of others."""
         self._turn: Turn | None = None
 
@@ -171,11 +171,11 @@ class FastLane:
         again, once = self._asked_again, self._asked_once
         self.answered += len(again[0]) + len(once[0])
         if again[0]:
-            self._asked_again = ([], [])
-            self._repeated(new(Hits, (turn.at, turn.frame.sources, *again, True)))
+            self._asked_again = ([], [], [])
+            self._repeated(new(Hits, (turn.at, turn.frame.sources, *again)))
         if once[0]:
-            self._asked_once = ([], [])
-            self._repeated(new(Hits, (turn.at, turn.frame.sources, *once, False)))
+            self._asked_once = ([], [], [])
+            self._repeated(new(Hits, (turn.at, turn.frame.sources, *once[:2], None)))
         self._turn = None
 
     def admit(self, head: Head) -> Known | None:
@@ -222,14 +222,14 @@ class FastLane:
         at, frame = turn.at, turn.frame
         if known.until is not None and known.until <= at:
             return None
-        ids, questions = self._asked_again
+        ids, questions, numbers = self._asked_again
         found = self._asked_before(turn, known.words or body)
         if found is None:
-            ids, questions = self._asked_once
+            ids, questions, numbers = self._asked_once
             found = self._looked_up(turn, known, body)
         if found is None:
             return None
-        answer, settled, country = found
+        answer, settled, country, number = found
         ready = answer.value
         if known.check is not None and ready.decision.effect != "allow":
             return None
@@ -240,6 +240,7 @@ class FastLane:
             self._callers.admitted(known.key_id, at)
         ids.append(decision_id)
         questions.append(settled)
+        numbers.append(number)
         if known.check is None:
             return b"".join((ready.head, ending, ready.beginning, decision_id.encode(), ready.rest))
         said = (ID_BEGINNING, decision_id.encode(), ready.said, country, ready.duties)
@@ -269,7 +270,7 @@ class FastLane:
         if cell is None:
             return None
         found, account, resource, memo, is_dated = cell.value
-        answer, _, _ = found
+        answer, _, _, _ = found
         if not (account.place and resource.place and answer.place) or memo is not self._locations.memo:
             return None
         if is_dated and not (account.value.is_right(turn.at) and resource.value.is_right(turn.at)):
@@ -304,7 +305,7 @@ class FastLane:
         if answer.visits < MOST_VISITS:
             answer.visits += 1
         settled = new(Settled, (account.screened, resource.screened, action, located, answer.value.decision))
-        found = (answer, settled, country)
+        found = (answer, settled, country, UNNUMBERED)
         key = known.words or body
         if derived.asked.has_come(key):
             derived.asked.keep(key, (found, *cells, memo, account.is_dated or resource.is_dated))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ def screened(account: str) -> tuple[Screened[AccountFacts], Screened[ResourceFac
     return Screened(screen(PROGRAM, own, START), own), Screened(screen_resource(PROGRAM, tool, START), tool)
 
 
+_numbers = count(1)
+
+
 @cache
 def ready(effect: str, decision: Decision) -> Decision:
     """A decision as it is kept to be given again: right but for the facts."""
@@ -40,14 +44,14 @@ def repeated(made: Answer, *, is_kept: bool = False) -> Hits:
     account, resource = screened(made.request.account)
     decision = ready(made.decision.effect, made.decision)
     settled = Settled(account, resource, made.request.action, made.located, decision)
-    return Hits(made.request.at, made.sources, [made.id], [settled], is_kept)
+    return Hits(made.request.at, made.sources, [made.id], [settled], [next(_numbers)] if is_kept else None)
 
 
 def turn(made: Sequence[Answer], *, is_kept: bool) -> Hits:
     """The same of several at one moment."""
     each = [repeated(one) for one in made]
     ids, settled = [one.ids[0] for one in each], [one.settled[0] for one in each]
-    return each[0]._replace(ids=ids, settled=settled, are_kept=is_kept)
+    return each[0]._replace(ids=ids, settled=settled, numbers=[next(_numbers) for _ in ids] if is_kept else None)
 
 
 def again(number: int, account: str = "acct-half", *, country: str = "DE", **more: Any) -> Answer:

@@ -57,7 +57,7 @@ def pairs(rules: RuleSet, asked: Sequence[Question], picks: Sequence[tuple[int, 
         whole = Answer(id, decision, request, located, sources, (own.facts, tool.facts))
         stale = replace(decision, facts="of another") if number % 2 else decision
         settled = Settled(own, tool, action, located, stale)
-        made.append((whole, Hits(at, sources, [id], [settled], number % 3 == 0)))
+        made.append((whole, Hits(at, sources, [id], [settled], None if number % 3 else [number + 1])))
     return made
 
 
