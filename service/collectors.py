@@ -130,9 +130,13 @@ class MemoCollector(Collector):
 class LaneCollector(Collector):
     """The fast lane."""
 
-    def __init__(self, answered: Callable[[], int]) -> None:
+    def __init__(self, answered: Callable[[], int], questions: Callable[[], int]) -> None:
         self._answered = answered
+        self._questions = questions
 
     def collect(self) -> Iterator[Metric]:
-        """How many requests it answered."""
+        """How many requests it answered, and how many questions it knows by their bytes."""
         yield CounterMetricFamily("cordon_fast_lane_answers", "Requests answered at once.", value=self._answered())
+        yield GaugeMetricFamily(
+            "cordon_fast_lane_questions", "Questions known by their bytes.", value=self._questions()
+        )

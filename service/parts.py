@@ -197,7 +197,9 @@ def _protocol(
         new_id=around.new_id,
     )
     lane, admitting = FastLane(suppliers), FastLane(suppliers, is_admitting=True)
-    around.telemetry.registry.register(LaneCollector(lambda: lane.answered + admitting.answered))
+    around.telemetry.registry.register(
+        LaneCollector(lambda: lane.answered + admitting.answered, lambda: lane.questions)
+    )
     return protocol_with(lane, admitting, around.telemetry.failed)
 
 

@@ -90,7 +90,8 @@ class Screenings:
     def __init__(self, program: Program, dossiers: Dossiers, limits: Limits | None = None) -> None:
         self._program = program
         self._dossiers = dossiers
-        self._bounds = Bounds.of(limits or Limits.of(MEMO_MIB * MIB))
+        self.limits = limits or Limits.of(MEMO_MIB * MIB)
+        self._bounds = Bounds.of(self.limits)
         self._accounts = Shelf(program, AccountIs, screen, self._bounds)
         self._resources = Shelf(program, ResourceIs, screen_resource, self._bounds)
         self._unknown: Memo[str, Entry[AccountFacts]] = Memo(self._bounds.strangers)

@@ -52,6 +52,10 @@ class Limits:
     profiles_bytes: int
     """For what screenings that decide alike share."""
 
+    @property
+    def whole_bytes(self) -> int:
+        return self.registered_bytes + self.strangers_bytes + self.profiles_bytes
+
     @classmethod
     def of(cls, whole_bytes: int) -> "Limits":
         """Three quarters for what is registered, which is all that is worth keeping for long."""

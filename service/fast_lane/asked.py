@@ -16,8 +16,6 @@ from service.fast_lane.ready import Ready
 from service.memo import Bound, Cell, Memo
 from service.shelf import Entry
 
-ASKED_BYTES: Final = 64 * 1024 * 1024
-"""What the questions of one program may take."""
 FIXED_BYTES: Final = 500
 """About what one takes beside its bytes: itself, what it settles, and the address."""
 
@@ -40,12 +38,15 @@ Asked: TypeAlias = tuple[Found, Cell[Entry[AccountFacts]], Cell[Entry[ResourceFa
 class AskedBefore:
     """The questions asked before, of one program: by the bytes that ask, or by the words of a gateway."""
 
-    def __init__(self, limit_bytes: int = ASKED_BYTES) -> None:
+    def __init__(self, limit_bytes: int) -> None:
         self._memo: Memo[Hashable, Asked] = Memo(Bound(limit_bytes))
         self._marks = bytearray(2 * _SETS)
         """A byte of the hash of each question that came of late, in the set that the rest of it says: the last two."""
         self.find: Callable[[Hashable], Cell[Asked] | None] = self._memo.find
         """HOT PATH: see `Memo.find`."""
+
+    def __len__(self) -> int:
+        return len(self._memo)
 
     def has_come(self, key: Hashable) -> bool:
         """HOT PATH: whether a question came before, of late; from now on it has."""

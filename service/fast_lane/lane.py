@@ -34,6 +34,8 @@ from service.screenings import Cells
 
 ANSWERS_BYTES = 32 * 1024 * 1024
 """What the answers that are ready may take."""
+ASKED_PART = 4
+"""Questions that are known by their bytes may take one part in so many of what screenings may."""
 HEADS_BYTES = 4 * 1024 * 1024
 
 Position: TypeAlias = tuple[int, int, int, int, str]
@@ -103,14 +105,14 @@ class Derived:
 
     __slots__ = ("actions", "answers", "asked", "edges", "find_answer", "find_place", "frame", "places", "window")
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, screenings_bytes: int) -> None:
         self.actions = program.actions
         self.edges = program.address_edges
         self.places = Places(program)
         self.find_place = self.places.find
         self.answers: Memo[Position, Ready] = Memo(Bound(ANSWERS_BYTES))
         self.find_answer = self.answers.find
-        self.asked = AskedBefore()
+        self.asked = AskedBefore(screenings_bytes // ASKED_PART)
         self.frame = Frame((), (), BEGINNING)
         self.window = (BEGINNING, BEGINNING)
         """From when until when the answers are right."""
@@ -156,6 +158,13 @@ class FastLane:
         self._asked_once: tuple[list[str], list[Settled], list[int]] = ([], [], [])
         """And of others."""
         self._turn: Turn | None = None
+
+    @property
+    def questions(self) -> int:
+        """How many are known by their bytes, of the program in force, to whichever lane."""
+        snapshot = self._programs.newest
+        derived: Derived | None = None if snapshot is None else snapshot.screenings.derived
+        return 0 if derived is None else len(derived.asked)
 
     def send(self) -> None:
         """HOT PATH: end a turn: send its answers, one after another, so that whoever waits is woken once."""
@@ -312,7 +321,8 @@ class FastLane:
         return found
 
     def _derived(self, snapshot: Snapshot) -> Derived:
-        derived = snapshot.screenings.derived = Derived(snapshot.program)
+        screenings = snapshot.screenings
+        derived = screenings.derived = Derived(snapshot.program, screenings.limits.whole_bytes)
         return derived
 
     def _framed(self, derived: Derived, snapshot: Snapshot, headers: DefaultHeaders, at: datetime) -> Frame:
