@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -44,8 +44,8 @@ FEEDS: Final[Mapping[str, tuple[Mix, int, int]]] = {
 """Mix, requests and accounts.
 
 Few accounts where there are 10,000 rules, since settling what the rules say of an account takes its time, once; and
-where addresses are new, so that nothing else is. Of those there are several times as many as are remembered: who comes
-round again has been forgotten.
+where addresses are new, so that nothing else is. Of those there are several times as many as are remembered: an address
+that comes round again has been forgotten, and the question that it is in differs from the one before.
 """
 
 
@@ -117,7 +117,8 @@ class Run:
         if name not in self._scripts:
             self.say(f"drawing {count:,} requests: {name}")
             traffic = Traffic(self._addresses, mix, size=WorldSize(accounts=accounts))
-            self._scripts[name] = write_script(feed, map(as_http, traffic.questions(count)))
+            script = write_script(feed, map(as_http, traffic.questions(count)))
+            self._scripts[name] = replace(script, never_same=mix is FIRST_SEEN)
         return self._scripts[name]
 
     def results(self, facts: Mapping[str, str]) -> Results:

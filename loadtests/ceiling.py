@@ -58,9 +58,14 @@ def requests_per_second(
     """
     need("wrk", "wrk")
     command = ["taskset", "-c", cores, "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
-    command += ["-s", str(FEED_LUA), url, "--", str(script.feed), str(script.offset)]
+    command += ["-s", str(FEED_LUA), url, "--", *options_of(script)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return parse_report(done.stdout or done.stderr)
+
+
+def options_of(script: Script) -> list[str]:
+    """What `feed.lua` is told."""
+    return [str(script.feed), str(script.offset), *(["never-same"] if script.never_same else [])]
 
 
 def load(running: Running, script: Script, seconds: float, connections: int = CONNECTIONS) -> Sample:

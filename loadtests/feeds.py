@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+ANYTHING = "resource"
+"""The type of every resource, by which nothing is decided: some of its bytes change where no request may come twice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -13,11 +16,13 @@ class Script:
     feed: Path
     count: int
     offset: int = 0
-    """Of the one sent first."""
+    """Of the one sent first; beyond the end it goes on from the beginning."""
+    never_same: bool = False
+    """Requests that are sent again differ from all before: in `ANYTHING`, each time round."""
 
     def beginning(self, offset: int) -> "Script":
-        """The same, begun elsewhere; beyond the end it goes on from the beginning."""
-        return replace(self, offset=offset % self.count)
+        """The same, begun elsewhere."""
+        return replace(self, offset=offset)
 
 
 def post(path: str, document: object) -> bytes:

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from loadtests.addresses import Addresses
-from loadtests.feeds import post, write_script
+from loadtests.feeds import ANYTHING, post, write_script
 from loadtests.world import MODELS, SEED, WorldSize, accounts_of, write_world
 from service.gateways.authzen import EVALUATION_PATH
 from service.locations import open_locations
@@ -72,7 +72,7 @@ def as_authzen(question: Question) -> dict[str, Any]:
     """The body of an AuthZEN evaluation."""
     return {
         "subject": {"type": "account", "id": question.account},
-        "resource": {"type": "resource", "id": question.resource},
+        "resource": {"type": ANYTHING, "id": question.resource},
         "action": {"name": question.action},
         "context": {"ip": question.address},
     }

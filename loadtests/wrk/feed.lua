@@ -1,12 +1,19 @@
 -- Sends the requests of a file, in the order of the file, and prints what came of it as one line of JSON.
 -- wrk -s feed.lua URL -- FILE OFFSET: FILE holds each request as its length, a line end, and its bytes; the first one
 -- sent is the one at OFFSET. Nothing is formatted while the clock runs, and reading the file is not counted.
+-- ... FILE OFFSET never-same: a request that comes round again differs in the type of its resource, which is `resource`
+-- the first time round, and then `resour01`, `resour02`, ...; the rounds of one run of wrk are two at most
 
 local threads = {}
 local requests, position = {}, 0
 
 function setup(thread)
   threads[#threads + 1] = thread
+end
+
+function as_of(text, round)
+  if round == 0 then return text end
+  return (text:gsub('"type":"resource"', string.format('"type":"resour%02d"', round % 100), 1))
 end
 
 function init(args)
@@ -17,7 +24,14 @@ function init(args)
     requests[#requests + 1] = file:read(tonumber(length))
   end
   file:close()
-  position = tonumber(args[2] or 0) % #requests
+  local offset = tonumber(args[2] or 0)
+  position = offset % #requests
+  if args[3] == "never-same" then
+    local round = math.floor(offset / #requests)
+    for number, text in ipairs(requests) do
+      requests[number] = as_of(text, number > position and round or round + 1)
+    end
+  end
   clock_at_start = os.clock()
 end
 

@@ -1,13 +1,19 @@
 """What wrk says is read as it is meant, and rounds are compared within themselves."""
 
+import json
 import shutil
-from dataclasses import dataclass, field
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from loadtests.ceiling import LoadFailed, Sample, load, parse_report, write_script
-from loadtests.feeds import post
+from loadtests.ceiling import FEED_LUA, LoadFailed, Sample, load, options_of, parse_report, write_script
+from loadtests.feeds import ANYTHING, post
 from loadtests.lineup import nginx_constant
 from loadtests.rounds import Spread, interleave, ratio, rotated
 from loadtests.scaling import together
@@ -52,6 +58,46 @@ def test_a_report_of_wrk_is_read() -> None:
 def test_what_is_no_report_fails_with_what_wrk_said() -> None:
     with pytest.raises(LoadFailed, match="unable to connect"):
         parse_report("unable to connect to 127.0.0.1:1 Connection refused")
+
+
+@needs_wrk
+def test_what_may_never_be_the_same_differs_each_time_round_and_nothing_else_does(tmp_path: Path) -> None:
+    asked = [post("/", {"resource": {"type": ANYTHING, "id": number}}) for number in range(7)]
+    script = replace(write_script(tmp_path / "requests", asked), never_same=True).beginning(9)
+    received: list[bytes] = []
+    with listening(received) as port:
+        wrk = ["wrk", "-t1", "-c1", "-d1s", "-s", str(FEED_LUA), f"http://127.0.0.1:{port}"]
+        subprocess.run([*wrk, "--", *options_of(script)], check=True, capture_output=True)
+    sent = [tuple(json.loads(body)["resource"].values()) for body in received[:6]]
+    expected = [*(("resour01", number) for number in range(2, 7)), *(("resour02", number) for number in range(2))]
+    assert sent == expected[1:], "wrk draws one request before it begins"
+
+
+@contextmanager
+def listening(received: list[bytes]) -> Iterator[int]:
+    """A server that answers everything, and keeps the bodies that it receives; its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @needs_wrk

@@ -131,4 +131,4 @@ def test_a_feed_gives_back_the_requests_that_were_written(tmp_path: Path) -> Non
     requests = [as_http(question) for question in asked(count=20)]
     script = write_script(tmp_path / "requests", requests)
     assert read_feed(script.feed) == requests
-    assert (script.count, script.beginning(27).offset) == (20, 7)
+    assert (script.count, script.beginning(27).offset) == (20, 27)
