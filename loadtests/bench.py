@@ -17,7 +17,7 @@ from loadtests.bench_ceiling import measure_ceiling
 from loadtests.bench_run import Forms, Run
 from loadtests.bench_stages import measure_latency, measure_peers, measure_workers
 from loadtests.ceiling import LoadFailed
-from loadtests.machine import machine
+from loadtests.machine import cpu_time, machine
 from loadtests.report import verdict, write
 from loadtests.servers import NotInstalled, NotStarted
 
@@ -73,11 +73,11 @@ def main() -> int:
     told = {name: value for name in asdict(forms) if (value := getattr(options, name, None)) is not None}
     forms = Forms(**{**asdict(forms), **told})
     say = _Told(time.monotonic())
-    facts = machine()
+    facts, before = machine(), cpu_time()
     with tempfile.TemporaryDirectory(prefix="cordon-bench-") as scratch:
         run = Run(forms, Path(scratch), say)
         bench(run, options.only or list(STAGES))
-    results = run.results(facts)
+    results = run.results(facts | {"stolen by the hypervisor": cpu_time().stolen_since(before)})
     page = write(results, options.out)
     status, lines = verdict(results, complete=options.complete)
     print("\n".join([*lines, f"report: {page}"]))

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +29,27 @@ def machine() -> dict[str, str]:
         "cordon": version("cordon"),
     }
     return facts | {name: _said(command) for name, command in PROGRAMS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTime:
+    """Of all cores since the machine began, in ticks."""
+
+    worked: int
+    stolen: int
+    """They had work, but the hypervisor let another machine use them; how long at a time, nobody says."""
+
+    def stolen_since(self, before: "CpuTime") -> str:
+        """The part of the time with work since then that was stolen."""
+        worked, stolen = self.worked - before.worked, self.stolen - before.stolen
+        return f"{stolen / (worked + stolen):.1%} of the time with work" if worked + stolen else "no work"
+
+
+def cpu_time(stat: str | None = None) -> CpuTime:
+    """As `/proc/stat` has it; `stat`: another text of that form."""
+    text = Path("/proc/stat").read_text() if stat is None else stat
+    user, nice, system, _idle, _waiting, irq, softirq, stolen = map(int, text.split("\n", 1)[0].split()[1:9])
+    return CpuTime(user + nice + system + irq + softirq, stolen)
 
 
 def _cpu() -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from loadtests.budget import BUDGET, Limit, judge
 from loadtests.latencies import Latencies
+from loadtests.machine import cpu_time
 from loadtests.report import render, verdict, write
 from loadtests.results import LatencyFigure, Results, ScalingFigure, ServerFigure
 from loadtests.rounds import Spread
@@ -51,6 +52,13 @@ WHOLE = Results(
 
 def with_ratio(key: str, value: float) -> Results:
     return replace(WHOLE, ratios={**GOOD, key: spread(value)})
+
+
+def test_time_that_the_hypervisor_took_is_told_of_the_time_with_work() -> None:
+    before = cpu_time("cpu  100 0 50 1000 10 0 10 20 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n")
+    after = cpu_time("cpu  150 10 75 9000 10 1 14 30 0 0\n")
+    assert after.stolen_since(before) == "10.0% of the time with work"
+    assert after.stolen_since(after) == "no work"
 
 
 def test_a_budget_that_is_kept_ends_well() -> None:
