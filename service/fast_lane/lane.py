@@ -10,36 +10,27 @@ answers are sent and recorded together at its end.
 """
 
 from asyncio import Transport, get_running_loop
-from bisect import bisect_right
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
-from rules.compile import Program
 from rules.evaluate import evaluate
-from rules.facts import Address, Request
+from rules.facts import Request
 from service.decide import ACTION_LENGTH, AccessRequest, Answer, Hits, Located, Locations, Recorder, Settled
-from service.fast_lane.asked import UNNUMBERED, AskedBefore, Found
+from service.fast_lane.asked import UNNUMBERED, Found
 from service.fast_lane.check_heads import CheckHead, read_check, tail_of
+from service.fast_lane.derived import Position, derived_of
 from service.fast_lane.heads import Head, Headers
-from service.fast_lane.places import Places
 from service.fast_lane.questions import Question, read_question
-from service.fast_lane.ready import BEGINNING, DefaultHeaders, Frame, Ready, window_of
+from service.fast_lane.ready import DefaultHeaders, Ready
 from service.gateways.authzen_calls import Admission, Callers
 from service.gateways.checks import DECISION_ID, NOT_KEPT, GatewayChecks
 from service.memo import MOST_VISITS, Bound, Cell, Memo
 from service.programs import Snapshot
-from service.screenings import Cells
+from service.screenings import Cells, pair_of
 
-ANSWERS_BYTES = 32 * 1024 * 1024
-"""What the answers that are ready may take."""
-ASKED_PART = 4
-"""Questions that are known by their bytes may take one part in so many of what screenings may."""
 HEADS_BYTES = 4 * 1024 * 1024
-
-Position: TypeAlias = tuple[int, int, int, int, str]
-"""Faces of account and resource, number of the location, stretch of addresses, action."""
 
 Words: TypeAlias = tuple[str, str, str, str]
 """Account, resource, action and address of a question."""
@@ -100,33 +91,16 @@ class Known:
     """What ends Cordon's headers of a permission; empty if that is another each time."""
 
 
-class Derived:
-    """What is worked out under one program; it is kept with the screenings, and goes with them."""
-
-    __slots__ = ("actions", "answers", "asked", "edges", "find_answer", "find_place", "frame", "places", "window")
-
-    def __init__(self, program: Program, screenings_bytes: int) -> None:
-        self.actions = program.actions
-        self.edges = program.address_edges
-        self.places = Places(program)
-        self.find_place = self.places.find
-        self.answers: Memo[Position, Ready] = Memo(Bound(ANSWERS_BYTES))
-        self.find_answer = self.answers.find
-        self.asked = AskedBefore(screenings_bytes // ASKED_PART)
-        self.frame = Frame((), (), BEGINNING)
-        self.window = (BEGINNING, BEGINNING)
-        """From when until when the answers are right."""
-
-
 class Turn:
     """What all requests of one turn of the event loop are decided by."""
 
-    __slots__ = ("at", "find_asked", "frame", "snapshot")
+    __slots__ = ("at", "derived", "find_asked", "frame", "snapshot")
 
-    def __init__(self, snapshot: Snapshot, at: datetime, frame: Frame, derived: Derived) -> None:
+    def __init__(self, snapshot: Snapshot, at: datetime, headers: DefaultHeaders) -> None:
         self.snapshot = snapshot
         self.at = at
-        self.frame = frame
+        derived = self.derived = derived_of(snapshot)
+        self.frame = derived.frame(snapshot, headers, at)
         self.find_asked = derived.asked.find
 
 
@@ -163,8 +137,7 @@ class FastLane:
     def questions(self) -> int:
         """How many are known by their bytes, of the program in force, to whichever lane."""
         snapshot = self._programs.newest
-        derived: Derived | None = None if snapshot is None else snapshot.screenings.derived
-        return 0 if derived is None else len(derived.asked)
+        return 0 if snapshot is None else len(derived_of(snapshot).asked)
 
     def send(self) -> None:
         """HOT PATH: end a turn: send its answers, one after another, so that whoever waits is woken once."""
@@ -247,30 +220,28 @@ class FastLane:
         decision_id = self._new_id()
         if known.key_id is not None:
             self._callers.admitted(known.key_id, at)
+        if known.check is None:
+            parts: tuple[bytes, ...] = (ready.head, ending, ready.beginning, decision_id.encode(), ready.rest)
+        else:
+            said = (ID_BEGINNING, decision_id.encode(), ready.said, country, ready.duties)
+            parts = (frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending)
         ids.append(decision_id)
         questions.append(settled)
         numbers.append(number)
-        if known.check is None:
-            return b"".join((ready.head, ending, ready.beginning, decision_id.encode(), ready.rest))
-        said = (ID_BEGINNING, decision_id.encode(), ready.said, country, ready.duties)
-        return b"".join((frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending))
+        return b"".join(parts)
 
     def _begun(self, headers: DefaultHeaders) -> Turn | None:
         """A turn; None if nothing can be answered in it."""
         at, snapshot = self._clock(), self._programs.newest
         if snapshot is None or snapshot.screenings.is_stale:
             return None
-        derived: Derived = snapshot.screenings.derived or self._derived(snapshot)
-        frame = derived.frame
-        if snapshot.sources is not frame.sources or headers is not frame.headers or not frame.since <= at < frame.until:
-            frame = self._framed(derived, snapshot, headers, at)
         if self._turn is None:
             loop = get_running_loop()
             self.began = loop.time()
             loop.call_soon(self.send)
         else:
             self._end(self._turn)
-        self._turn = Turn(snapshot, at, frame, derived)
+        self._turn = Turn(snapshot, at, headers)
         return self._turn
 
     def _asked_before(self, turn: Turn, key: Hashable) -> Found | None:
@@ -296,21 +267,18 @@ class FastLane:
 
     def _looked_up(self, turn: Turn, known: Known, body: bytes) -> Found | None:
         """HOT PATH: the answer, and what it stands on; None if anything of it is missing."""
-        snapshot, at = turn.snapshot, turn.at
         question, memo = known.question or read_question(body), self._locations.memo
         if question is None or len(question.action.name) > ACTION_LENGTH:
             return None
-        cells = snapshot.screenings.ready(question.subject.id, question.resource.id, at)
+        cells = turn.snapshot.screenings.ready(question.subject.id, question.resource.id, turn.at)
         if cells is None:
             return None
-        account, resource = cells[0].value, cells[1].value
-        derived: Derived = snapshot.screenings.derived
+        account, resource, derived = cells[0].value, cells[1].value, turn.derived
         located, action = self._locations.locate(question.context.ip), question.action.name
         _, number, country = derived.find_place(id(located.location)) or derived.places.place(located.location)
-        stretch = _stretch(derived.edges, located) if derived.edges else 0
         named = action if action in derived.actions else ""  # actions that no rule names are all alike
-        position = (account.screened.face, resource.screened.face, number, stretch, named)
-        answer = derived.find_answer(position) or self._made(snapshot, position, cells, located=located, at=at)
+        position = (account.screened.face, resource.screened.face, number, derived.stretch(located), named)
+        answer = derived.find_answer(position) or self._made(turn, position, cells, located)
         if answer.visits < MOST_VISITS:
             answer.visits += 1
         settled = new(Settled, (account.screened, resource.screened, action, located, answer.value.decision))
@@ -320,41 +288,19 @@ class FastLane:
             derived.asked.keep(key, (found, *cells, memo, account.is_dated or resource.is_dated))
         return found
 
-    def _derived(self, snapshot: Snapshot) -> Derived:
-        screenings = snapshot.screenings
-        derived = screenings.derived = Derived(snapshot.program, screenings.limits.whole_bytes)
-        return derived
-
-    def _framed(self, derived: Derived, snapshot: Snapshot, headers: DefaultHeaders, at: datetime) -> Frame:
-        """What the answers of now share; those that are ready for another time are forgotten."""
-        window = window_of(snapshot.program.boundaries, at)
-        if window != derived.window:
-            derived.answers.clear()
-        derived.window = window
-        frame = derived.frame = Frame(headers, snapshot.sources, at)
-        frame.until = min(frame.until, window[1])
-        return frame
-
-    def _made(
-        self, snapshot: Snapshot, position: Position, cells: Cells, *, located: Located, at: datetime
-    ) -> Cell[Ready]:
+    def _made(self, turn: Turn, position: Position, cells: Cells, located: Located) -> Cell[Ready]:
         """The answer to whoever is in this position, ready from now on."""
-        account, resource = cells[0].value.screened, cells[1].value.screened
+        snapshot, at = turn.snapshot, turn.at
+        account, resource = pair_of(cells)
         moment = Request(at, located.location, located.address, position[-1])
         decision = evaluate(snapshot.program, account.screening, resource.screening, moment)
         ids = (account.facts.account.id, resource.facts.resource.id)
         request = AccessRequest(*ids, at, action=position[-1])
         facts = (account.facts, resource.facts)
         ready = Ready(Answer(self._new_id(), decision, request, located, snapshot.sources, facts))
-        derived: Derived = snapshot.screenings.derived
-        return derived.answers.keep(position, ready, ready.size_bytes)
+        return turn.derived.answers.keep(position, ready, ready.size_bytes)
 
 
 def _words(question: Question) -> Words:
     """All of a question that counts."""
     return question.subject.id, question.resource.id, question.action.name, question.context.ip
-
-
-def _stretch(edges: tuple[Address, ...], located: Located) -> int:
-    """The stretch of addresses, between those that rules name, that an address lies in."""
-    return -1 if located.address is None else bisect_right(edges, located.address)

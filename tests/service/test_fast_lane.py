@@ -330,7 +330,7 @@ def test_what_a_publication_replaces_is_let_go_though_nobody_asks(
     directory = write_world(tmp_path)
     made = service_over(directory, Clock())
     ask = plain_request(PLAIN, JSON)
-    Connections(made, loop).exchange([ask, ask])
+    Connections(made, loop).exchange([ask] * 5)
     replaced = weakref.ref(made.programs.current.screenings)
     write_world(directory, {"policy.yaml": BARE.format(default="deny")})
     made.programs.load()
