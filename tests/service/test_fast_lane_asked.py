@@ -1,14 +1,16 @@
 """A question that comes again in the same bytes is answered as if it came for the first time, whatever has changed."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 
 import pytest
 
+from service.decide import ACTION_LENGTH, Hits
 from service.fast_lane.asked import AskedBefore
+from service.fast_lane.protocol import FastLaneProtocol
 from service.locations import open_locations
 from service.memo import GONE
 from tests.service.address_databases import maxmind_city, write_database
@@ -154,27 +156,78 @@ def test_another_database_of_addresses_is_in_force_at_once(tmp_path: Path, loop:
     assert b"location.disputed" in ask_often(pair, "acct-near")
 
 
-def test_a_publication_amid_a_turn_of_the_event_loop_is_in_force_for_what_follows(pair: Pair, tmp_path: Path) -> None:
-    ask_often(pair, "acct-near")
-    connections = pair.connections[0]
+def recorded(pair: Pair, patched: pytest.MonkeyPatch) -> list[Hits]:
+    """What the fast lane has recorded from now on."""
+    kept: list[Hits] = []
+    protocol = pair.fast.protocol
+    assert protocol is not None
+    assert issubclass(protocol, FastLaneProtocol)
+    patched.setattr(protocol.lane, "_repeated", kept.append)
+    return kept
 
-    async def received() -> list[bytes]:
-        clients, protocols = zip(*[await connections.connected() for _ in range(2)], strict=True)
-        protocols[0].data_received(ask("acct-near"))
+
+async def asked_in_one_turn(pair: Pair, between: Callable[[], None]) -> list[bytes]:
+    """The answers to two requests for `acct-near`, and what is done between them."""
+    clients, protocols = zip(*[await pair.connections[0].connected() for _ in range(2)], strict=True)
+    protocols[0].data_received(ask("acct-near"))
+    between()
+    protocols[1].data_received(ask("acct-near"))
+    await asyncio.sleep(0.01)
+    try:
+        return [client.recv(RECEIVED_BYTES) for client in clients]
+    finally:
+        for client, protocol in zip(clients, protocols, strict=True):
+            protocol.transport.abort()
+            client.close()
+
+
+def test_a_publication_amid_a_turn_of_the_event_loop_is_in_force_for_what_follows(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_often(pair, "acct-near")
+    kept = recorded(pair, monkeypatch)
+
+    def publish() -> None:
         write_world(tmp_path / "world", {"policy.yaml": DENYING})
         pair.fast.programs.load()
-        protocols[1].data_received(ask("acct-near"))
-        await asyncio.sleep(0.01)
-        try:
-            return [client.recv(RECEIVED_BYTES) for client in clients]
-        finally:
-            for client, protocol in zip(clients, protocols, strict=True):
-                protocol.transport.abort()
-                client.close()
 
-    first, second = pair.loop.run_until_complete(received())
+    first, second = pair.loop.run_until_complete(asked_in_one_turn(pair, publish))
     assert b'"effect":"allow"' in first
     assert b'"effect":"deny"' in second
+    assert [[settled.decision.effect for settled in hits.settled] for hits in kept] == [["allow"]]
+
+
+def test_data_that_are_restated_amid_a_turn_are_recorded_with_what_they_decided(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_often(pair, "acct-near")
+    kept = recorded(pair, monkeypatch)
+    before = pair.fast.programs.current.sources
+    first, second = pair.loop.run_until_complete(asked_in_one_turn(pair, pair.fast.programs.restate_sources))
+    assert first == second
+    assert len(kept) == 2
+    assert (kept[0].sources is before, kept[1].sources is before) == (True, False)
+
+
+def test_a_question_has_its_number_from_when_it_is_kept_and_none_before(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = recorded(pair, monkeypatch)
+    for account in ("acct-near", "acct-half"):
+        pair.both([ask(account)] * 6)
+    numbers: list[int | None] = []
+    for hits in kept:
+        numbers.extend(hits.numbers or [None] * len(hits.ids))
+    assert [number is None for number in numbers] == ([True] * 2 + [False] * 3) * 2
+    assert len({number for number in numbers if number is not None}) == 2
+    assert all(len(hits.ids) == len(hits.settled) == len(hits.numbers or hits.ids) for hits in kept)
+
+
+def test_a_long_action_is_left_to_the_ordinary_way(pair: Pair) -> None:
+    for length, answered in ((ACTION_LENGTH, 5), (ACTION_LENGTH + 1, 0)):
+        before = pair.answered
+        pair.both([plain_request(plain_question("acct-near", "tool", "a" * length), JSON)] * 6)
+        assert pair.answered - before == answered
 
 
 def test_gateways_that_ask_the_same_share_what_is_known_of_it(tmp_path: Path, loop: asyncio.AbstractEventLoop) -> None:
