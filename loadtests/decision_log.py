@@ -269,9 +269,10 @@ def _offer(log: DecisionLog, hits: Sequence[Hits], seconds: float, rate: int) ->
 
 def _made_now(hits: Hits) -> Hits:
     """The same, of objects that were made a moment ago, and are as near to the processor as those of a request; what is
-    settled is shared by all who ask the same."""
+    settled, and its number, is shared by all who ask the same."""
     ids = [id[:16] + id[16:] for id in hits.ids]
-    return hits._replace(at=hits.at + timedelta(0), ids=ids, settled=list(hits.settled), numbers=hits.numbers)
+    numbers = None if hits.numbers is None else list(hits.numbers)
+    return hits._replace(at=hits.at + timedelta(0), ids=ids, settled=list(hits.settled), numbers=numbers)
 
 
 def _settled(log: DecisionLog) -> int:

@@ -13,9 +13,9 @@ from service.decision_log.segments import damaged, whole_lines
 
 DECISION = b'{"type":"decision"'
 HITS = b'{"type":"hits"'
-_COLUMNS = ("id", "at", "account", "place", "answer")
-_FURTHER = ("address",)
-"""Columns that lines of the former form do not have."""
+QUESTIONS = b'{"type":"questions"'
+_COLUMNS = ("n", "id", "at", "question", "account", "address", "place", "answer")
+"""Of lines of hits and of questions: each has some of them."""
 
 
 class _Graph(msgspec.Struct):
@@ -35,12 +35,21 @@ class _Mention(msgspec.Struct):
         return {self.location, self.account_facts.graph, self.resource_facts.graph}
 
 
-class _Hits(msgspec.Struct):
-    """What is looked at in a line of hits."""
+class _Columns(msgspec.Struct):
+    """What is looked at in a line of questions, or of hits that say themselves what was asked."""
 
     account: list[int]
     place: list[int]
     answer: list[int]
+    n: list[int] = []
+    """Of questions."""
+
+
+class _Hits(msgspec.Struct):
+    """What is looked at in a line of hits before anything else."""
+
+    question: list[int] | None = None
+    """Numbers; None: the line says itself what was asked."""
 
 
 class _Account(msgspec.Struct, tag="account", tag_field="type"):
@@ -80,6 +89,7 @@ class _Location(msgspec.Struct, tag="location", tag_field="type"):
 
 
 _mention = msgspec.json.Decoder(_Mention)
+_columns = msgspec.json.Decoder(_Columns)
 _hits = msgspec.json.Decoder(_Hits)
 _other = msgspec.json.Decoder(_Account | _Place | _Answer | _Facts | _Location)
 
@@ -109,6 +119,8 @@ class Erasure:
         """Names of the facts that other decisions need."""
         self._erased: set[int] = set()
         """Numbers of the account: as many as there were states of its facts."""
+        self._asked: dict[int, int] = {}
+        """Of each question, the number of whose account asked."""
         self._accounts, self._places, self._answers = _Shared(), _Shared(), _Shared()
         try:
             self._survey()
@@ -118,9 +130,11 @@ class Erasure:
     def kept(self) -> Iterator[bytes]:
         """The lines that are left."""
         for line in whole_lines(self._path):
-            if line.startswith(HITS):
+            if line.startswith((HITS, QUESTIONS)):
                 line = self._without(line)
-            if line and (line.startswith(HITS) or self._is_kept(line)):
+            elif not self._is_kept(line):
+                line = b""
+            if line:
                 yield line
 
     def _survey(self) -> None:
@@ -130,21 +144,35 @@ class Erasure:
                 self.removed += mention.account == self._account
                 self._needed |= set() if mention.account == self._account else mention.facts
             elif line.startswith(HITS):
-                self._count(_hits.decode(line))
+                self.removed += sum(number in self._erased for number in self._accounts_of(line))
+                self._need(line)
+            elif line.startswith(QUESTIONS):
+                columns = _columns.decode(line)
+                self._asked.update(zip(columns.n, columns.account, strict=True))
+                self._need(line)
             else:
                 self._learn(_other.decode(line))
         for shared in (self._accounts, self._places, self._answers):
             self._needed |= {shared.facts[number] for number in shared.needed}
 
-    def _count(self, hits: _Hits) -> None:
-        """Note what the hits of other accounts need. A number that stands for nothing may be the account's."""
-        columns = list(zip(hits.account, hits.place, hits.answer, strict=True))
-        kept = [each for each in columns if each[0] not in self._erased]
-        self.removed += len(columns) - len(kept)
-        for shared, numbers in zip(
-            (self._accounts, self._places, self._answers), zip(*kept, strict=True), strict=False
-        ):
-            shared.needed.update(numbers)
+    def _accounts_of(self, text: bytes) -> list[int]:
+        """The number of the account of each hit, or of each question.
+
+        Raises:
+            KeyError: a question is not said; it may be the account's.
+        """
+        numbers = _hits.decode(text).question
+        return _columns.decode(text).account if numbers is None else [self._asked[number] for number in numbers]
+
+    def _need(self, text: bytes) -> None:
+        """Note what a line needs for other accounts. A number that stands for nothing may be the account's."""
+        if _hits.decode(text).question is not None:
+            return  # their questions need it
+        columns = _columns.decode(text)
+        each = zip(columns.account, columns.place, columns.answer, strict=True)
+        kept = [numbers for numbers in each if numbers[0] not in self._erased]
+        for shared, needed in zip((self._accounts, self._places, self._answers), zip(*kept, strict=True), strict=False):
+            shared.needed.update(needed)
 
     def _learn(self, line: _Account | _Place | _Answer | _Facts | _Location) -> None:
         if isinstance(line, _Account):
@@ -169,12 +197,13 @@ class Erasure:
         return line.id in self._needed
 
     def _without(self, text: bytes) -> bytes:
-        """A line of hits without those of the account; nothing if there are no others."""
-        if self._erased.isdisjoint(_hits.decode(text).account):
+        """A line of hits or questions without those of the account; nothing if there are no others."""
+        accounts = self._accounts_of(text)
+        if self._erased.isdisjoint(accounts):
             return text
         line: dict[str, Any] = msgspec.json.decode(text)
-        is_kept = [number not in self._erased for number in line["account"]]
+        is_kept = [number not in self._erased for number in accounts]
         if not any(is_kept):
             return b""
-        names = (*_COLUMNS, *(name for name in _FURTHER if line.get(name) is not None))
+        names = [name for name in _COLUMNS if line.get(name) is not None]
         return encode(line | {name: list(compress(line[name], is_kept)) for name in names}) + b"\n"

@@ -1,57 +1,40 @@
 """Hits -> lines. Many hits share one line of columns, and refer by number to lines that say what they have in common.
 
-Said once in a segment, each under a number of its own: accounts with their facts, places (what is known of an address),
-and answers (what was asked of what, and what was answered). Addresses are too many for that, and stand in a column of
-their own. A column is made by a few calls into C: the thread that writes shares core and interpreter with the one that
-decides, and nothing slower keeps up with it.
+Said once in a segment, each under a number: accounts with their facts, places (what is known of an address), answers
+(what was asked of what, and what was answered); and the questions that are kept, each with the numbers of these three
+and its address. A hit of a kept question refers to that alone, and nothing else of it is touched; a hit of any other
+says what a question says. A column is made by a few calls into C: the thread that writes shares core and interpreter
+with the one that decides, and nothing slower keeps up with it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
-from itertools import chain, compress, repeat
+from datetime import UTC, datetime, timedelta
+from itertools import compress
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeVar
 
 from rules.facts import AccountFacts, Address, ResourceFacts
-from service.decide import Hits, Screened, Settled, SourceState
+from service.decide import Hits, Screened, Settled
 from service.decision_log.fragments import Fragments, clipped, told
 from service.decision_log.freezing import Frozen, encode, written
-from service.decision_log.numbering import UNFIT, Said
+from service.decision_log.numbering import UNFIT, Said, SaidNumbers
 
 LINE_HITS = 256
-"""The most in one line: readers take two thousand lines at once into their memory."""
+"""The most in one line, of questions too: readers take two thousand lines at once into their memory."""
 SAID_AT_ONCE = 32
 """So many parts said, or questions told, let another thread on."""
 
-_LINE = (
-    b'{"type":"hits","worker":%b,"second":"%b",%b,"id":%b,"at":%b,"account":%b,"address":%b,"place":%b,"answer":%b}\n'
-)
+_HEAD = b'{"type":"hits","worker":%b,"second":"%b",%b,"id":%b,"at":%b,'
+_KEPT = _HEAD + b'"question":%b}\n'
+_OTHER = _HEAD + b'"account":%b,"address":%b,"place":%b,"answer":%b}\n'
+_QUESTIONS = b'{"type":"questions","n":%b,"account":%b,"address":%b,"place":%b,"answer":%b}\n'
+
+_SECOND = timedelta(seconds=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 _parts_of = attrgetter("address", "location", "status", "reserved")
 
-_Told: TypeAlias = tuple[int, str | None, int, int]
-"""What the columns hold of a hit: number of the account, address as it is recorded, numbers of place and answer."""
-
-
-class _Run(NamedTuple):
-    """Hits of one second and the same sources, all of questions that are kept or none of any."""
-
-    second: bytes
-    sources: tuple[SourceState, ...]
-    are_kept: bool
-    microseconds: Sequence[int]
-    ids: Sequence[str]
-    settled: Sequence[Settled]
-
-    def slice(self, start: int) -> "_Run":
-        """The hits of one line."""
-        some = slice(start, start + LINE_HITS)
-        return self._replace(microseconds=self.microseconds[some], ids=self.ids[some], settled=self.settled[some])
-
-    def only(self, are_meant: Sequence[bool]) -> "_Run":
-        """Some of the hits."""
-        microseconds, ids = list(compress(self.microseconds, are_meant)), list(compress(self.ids, are_meant))
-        return self._replace(microseconds=microseconds, ids=ids, settled=list(compress(self.settled, are_meant)))
+T = TypeVar("T")
 
 
 class HitLines:
@@ -69,14 +52,19 @@ class HitLines:
         self._fragments = fragments
         self._recorded = recorded
         self._pause = pause
-        self._told: Said[int, Settled, _Told] = Said()
-        """By the identity of a question that is kept: those who ask it again refer to it."""
+        self._questions = SaidNumbers()
+        """Those that are kept, by the numbers that they have all the time."""
         self._accounts: Said[Screened[AccountFacts], Settled, int] = Said()
         self._places: Said[tuple[int, str, str | None], Settled, int] = Said()
         """By the identity of the location, which addresses share that look alike, the status and the class."""
         self._answers: Said[tuple[Screened[ResourceFacts], int, str], Settled, int] = Said()
         """By resource, identity of the decision, and action."""
-        self._all = (self._told, self._accounts, self._places, self._answers)
+        self._all: tuple[Said[Any, Any, Any] | SaidNumbers, ...] = (
+            self._questions,
+            self._accounts,
+            self._places,
+            self._answers,
+        )
         self._said: list[bytes] = []
         """Lines made, in their order."""
 
@@ -100,37 +88,64 @@ class HitLines:
         for said in self._all:
             said.age()
 
-    def lines(self, hits: Iterable[Hits]) -> tuple[bytes, int]:
+    def lines(self, hits: Sequence[Hits]) -> tuple[bytes, int]:
         """The lines of some hits, and how many of them hold a text that cannot be written."""
         for said in self._all:
             said.make_room()
         self._said = []
         unfit = 0
-        for run in _runs(hits):
-            for start in range(0, len(run.ids), LINE_HITS):
-                unfit += self._add(run.slice(start))
+        for second, those in _runs(hits):
+            head = self._worker, second, self._fragments.sources(those[0].sources)
+            unfit += self._add_others(head, those) if those[0].numbers is None else self._add_kept(head, those)
         return b"".join(self._said), unfit
 
-    def _add(self, run: _Run) -> int:
-        """Say hits in one line; how many could not be said."""
-        accounts, addresses, places, answers = self._columns(run)
+    def _add_kept(self, head: Sequence[bytes], those: Sequence[Hits]) -> int:
+        """HOT PATH: say hits of questions that are kept; how many could not be said."""
+        numbers = _joined([each.numbers or () for each in those])
+        columns: list[list[Any]] = [_ids(those), _microseconds(those), numbers]
+        if not self._questions.include(numbers) and (unfit := self._say_questions(those)):
+            columns = _only(columns, [number not in unfit for number in numbers])
+        for start in range(0, len(columns[0]), LINE_HITS):
+            self._said.append(_KEPT % (*head, *[encode(column[start : start + LINE_HITS]) for column in columns]))
+        return len(numbers) - len(columns[0])
+
+    def _say_questions(self, those: Iterable[Hits]) -> set[int]:
+        """Say the questions that are new; the numbers of those that cannot be said."""
+        new = dict[int, Settled]()
+        for each in those:
+            numbers = each.numbers or ()
+            if missing := self._questions.missing(numbers):
+                asked = zip(numbers, each.settled, strict=True)
+                new.update((number, settled) for number, settled in asked if number in missing)
+        numbers, settled = list(new), list(new.values())
+        for start in range(0, len(new), LINE_HITS):
+            some = slice(start, start + LINE_HITS)
+            columns = self._told([numbers[some]], settled[some])
+            if columns[0]:
+                self._said.append(_QUESTIONS % tuple(map(encode, columns)))
+                self._questions.add(columns[0])
+        return self._questions.missing(numbers)
+
+    def _add_others(self, head: Sequence[bytes], those: Sequence[Hits]) -> int:
+        """Say hits of other questions; how many could not be said."""
+        ids, microseconds = _ids(those), _microseconds(those)
+        settled = _joined([each.settled for each in those])
+        unfit = len(ids)
+        for start in range(0, len(ids), LINE_HITS):
+            some = slice(start, start + LINE_HITS)
+            columns = self._told([ids[some], microseconds[some]], settled[some])
+            if columns[0]:
+                self._said.append(_OTHER % (*head, *map(encode, columns)))
+                unfit -= len(columns[0])
+        return unfit
+
+    def _told(self, columns: list[list[Any]], settled: Sequence[Settled]) -> list[list[Any]]:
+        """These columns, and those of what is told of the questions: of all that can be written."""
+        accounts, addresses, places, answers = self._tell(settled)
+        columns = [*columns, accounts, addresses, places, answers]
         if UNFIT in accounts or UNFIT in answers:
-            fit = [UNFIT not in each for each in zip(accounts, answers, strict=True)]
-            return fit.count(False) + (self._add(run.only(fit)) if any(fit) else 0)
-        sources = self._fragments.sources(run.sources)
-        columns = (run.ids, run.microseconds, accounts, addresses, places, answers)
-        self._said.append(_LINE % (self._worker, run.second, sources, *map(encode, columns)))
-        return 0
-
-    def _columns(self, run: _Run) -> Iterable[Sequence[Any]]:
-        """What is told of the questions: see `_Told`."""
-        if not run.are_kept:
-            return self._tell(run.settled)
-        keys = list(map(id, run.settled))
-        return zip(*self._told.column(keys, run.settled, self._tell_each), strict=True)
-
-    def _tell_each(self, settled: list[Settled]) -> Iterator[_Told]:
-        return zip(*self._tell(settled), strict=True)
+            return _only(columns, [UNFIT not in each for each in zip(accounts, answers, strict=True)])
+        return columns
 
     def _tell(self, settled: Sequence[Settled]) -> tuple[list[int], list[str | None], list[int], list[int]]:
         """What the columns hold of questions that are new; what it refers to is said before."""
@@ -194,18 +209,37 @@ class HitLines:
             self._pause()
 
 
-def _runs(hits: Iterable[Hits]) -> Iterator[_Run]:
-    """The hits of each second, each state of the sources, and each kind of question."""
-    runs: dict[tuple[datetime, int, bool], list[Hits]] = {}
-    for each in hits:
-        runs.setdefault((each.at.replace(microsecond=0), id(each.sources), each.numbers is not None), []).append(each)
-    for (second, _, are_kept), those in runs.items():
-        microseconds = [repeat(each.at.microsecond, len(each.ids)) for each in those]
-        yield _Run(
-            written(second)[:19].encode(),
-            those[0].sources,
-            are_kept,
-            list(chain.from_iterable(microseconds)),
-            [id for each in those for id in each.ids],
-            [settled for each in those for settled in each.settled],
-        )
+def _runs(hits: Sequence[Hits]) -> Iterator[tuple[bytes, list[Hits]]]:
+    """The hits of each second and the same sources, all of questions that are kept or none of any."""
+    for those in ([each for each in hits if each.numbers is not None], [each for each in hits if each.numbers is None]):
+        run: list[Hits] = []
+        first = last = _NEVER
+        for each in those:
+            if run and (each.sources is not run[0].sources or not first <= each.at < last):
+                yield written(first)[:19].encode(), run
+                run = []
+            if not run:
+                first = each.at.replace(microsecond=0)
+                last = first + _SECOND
+            run.append(each)
+        if run:
+            yield written(first)[:19].encode(), run
+
+
+def _ids(those: Iterable[Hits]) -> list[str]:
+    return _joined([each.ids for each in those])
+
+
+def _microseconds(those: Iterable[Hits]) -> list[int]:
+    return _joined([[each.at.microsecond] * len(each.ids) for each in those])
+
+
+def _joined(parts: Iterable[Sequence[T]]) -> list[T]:
+    whole: list[T] = []
+    for part in parts:
+        whole += part
+    return whole
+
+
+def _only(columns: Iterable[Iterable[Any]], are_meant: Sequence[bool]) -> list[list[Any]]:
+    return [list(compress(column, are_meant)) for column in columns]

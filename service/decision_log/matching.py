@@ -50,7 +50,7 @@ _GATHERED = """
 CREATE OR REPLACE TEMP TABLE gathered AS SELECT
     {answers} FILTER (WHERE type = 'decision' AND {of_answers} AND {before}) AS answers,
     list({{json: json, type: type}})
-        FILTER (WHERE type IN ('account', 'place', 'answer') OR type = 'hits' AND {of_lines}) AS others
+        FILTER (WHERE type IN ('account', 'place', 'answer', 'questions') OR type = 'hits' AND {of_lines}) AS others
 FROM {read}
 """
 _LATEST = "arg_max({json: json, time: time, id: id}, time || id, $limit)"
@@ -98,19 +98,36 @@ _ANSWERS = """
 SELECT time, id, rowid AS line, NULL AS account, NULL AS place, NULL AS answer, NULL AS is_addressed, NULL AS address
 FROM part WHERE type = 'decision'
 """
-_FORM = (
-    '{"second":"VARCHAR","id":["VARCHAR"],"at":["UINTEGER"],"account":["UINTEGER"],"place":["UINTEGER"],'
-    '"answer":["UINTEGER"],"address":["VARCHAR"]}'
+_QUESTIONS = """
+CREATE OR REPLACE TEMP TABLE questions AS
+SELECT DISTINCT ON (n) n, account, place, answer, is_addressed, address FROM (
+    SELECT unnest(said.n) AS n, unnest(said.account) AS account, unnest(said.place) AS place,
+           unnest(said.answer) AS answer, coalesce(len(said.address) = len(said.n), false) AS is_addressed,
+           unnest(said.address) AS address
+    FROM (SELECT json_transform(json, '{form}') AS said FROM part WHERE type = 'questions')
 )
+"""
+"""One that is said twice says the same, if by other numbers."""
+_COLUMNS = '"account":["UINTEGER"],"place":["UINTEGER"],"answer":["UINTEGER"],"address":["VARCHAR"]}'
+_FORM = '{"second":"VARCHAR","id":["VARCHAR"],"at":["UINTEGER"],"question":["UBIGINT"],' + _COLUMNS
+_QUESTIONS_FORM = '{"n":["UBIGINT"],' + _COLUMNS
 _HITS = """
 SELECT time, id, line, hit.account, hit.place, hit.answer, is_addressed, address FROM (
-    SELECT unnest(hits.id) AS id, hits.second || '.' || lpad(unnest(hits.at)::VARCHAR, 6, '0') || 'Z' AS time, line,
-           unnest(hits.account) AS account, unnest(hits.place) AS place, unnest(hits.answer) AS answer,
-           len(hits.address) = len(hits.id) AS is_addressed, unnest(hits.address) AS address
-    FROM (SELECT json_transform(json, '{form}') AS hits, rowid AS line FROM part WHERE type = 'hits')
+    SELECT time, id, line, coalesce(own.account, asked.account) AS account, coalesce(own.place, asked.place) AS place,
+           coalesce(own.answer, asked.answer) AS answer,
+           CASE WHEN is_asked THEN asked.is_addressed ELSE own.is_addressed END AS is_addressed,
+           coalesce(own.address, asked.address) AS address
+    FROM (
+        SELECT unnest(hits.id) AS id, hits.second || '.' || lpad(unnest(hits.at)::VARCHAR, 6, '0') || 'Z' AS time,
+               unnest(hits.question) AS question, hits.question IS NOT NULL AS is_asked,
+               unnest(hits.account) AS account, unnest(hits.place) AS place, unnest(hits.answer) AS answer,
+               len(hits.address) = len(hits.id) AS is_addressed, unnest(hits.address) AS address, line
+        FROM (SELECT json_transform(json, '{form}') AS hits, rowid AS line FROM part WHERE type = 'hits')
+    ) AS own LEFT JOIN questions AS asked ON asked.n = own.question
 ) AS hit LEFT JOIN accounts ON accounts.n = hit.account LEFT JOIN answers ON answers.n = hit.answer WHERE {conditions}
 """
-"""`is_addressed`: whether the line has an address for each; unknown of the former form, where the place says it."""
+"""A hit of a question that is kept has the number of that alone. `is_addressed`: whether the line of hits, or of
+questions, has an address for each; unknown of the first form, where the place says it."""
 _MATCHED = """
 CREATE OR REPLACE TEMP TABLE matched AS SELECT row_number() OVER (ORDER BY {order}) AS rank, *
 FROM (SELECT * FROM ({rows}) WHERE {conditions} ORDER BY {order} {limit})
@@ -234,6 +251,7 @@ class Matched:
         for kind, (needs, texts) in _KINDS.items():
             asked_of = {name: condition for name, condition in _OF_SHARED.items() if name in _ASKED_OF.get(kind, ())}
             self._rows(_SHARED.format(kind=kind, fits=self._all_of(asked_of), needs=needs, texts=texts))
+        self._rows(_QUESTIONS.format(form=_QUESTIONS_FORM))
 
     def _match(self, *, is_page: bool) -> None:
         rows = _ANSWERS

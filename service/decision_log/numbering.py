@@ -94,3 +94,64 @@ class Said(Generic[K, T, V]):
         self._young.update(zip(missing, say(list(missing.values())), strict=True))
         self._owners.extend(missing.values())
         self._unwritten.extend(missing)
+
+
+class SaidNumbers:
+    """What was said of things that have numbers of their own, which nothing else ever has. For one thread.
+
+    Two generations, as in `Said`; but a number keeps nothing alive.
+    """
+
+    def __init__(self) -> None:
+        self._forgotten: list[set[int]] = []
+        self._young: set[int] = set()
+        self._old: set[int] = set()
+        self.begin_segment()
+
+    def begin_segment(self) -> None:
+        """Nothing is said yet."""
+        self._forgotten += [self._old, self._young]
+        self._old, self._young = set(), set()
+        self._unwritten: list[int] = []
+
+    def include(self, numbers: Iterable[int]) -> bool:
+        """HOT PATH: whether all of these are said, and asked for of late."""
+        return self._young.issuperset(numbers)
+
+    def missing(self, numbers: Iterable[int]) -> set[int]:
+        """Those of these that are not said. The others are asked for of late, from now on."""
+        wanted = set(numbers) - self._young
+        said = wanted & self._old
+        self._young |= said
+        return wanted - said
+
+    def add(self, numbers: Sequence[int]) -> None:
+        """These are said."""
+        self._young.update(numbers)
+        self._unwritten.extend(numbers)
+
+    def written(self) -> None:
+        """What was said so far is in the segment."""
+        self._unwritten = []
+
+    def lost(self) -> None:
+        """What was said since anything was last written is in no segment."""
+        self._young.difference_update(self._unwritten)
+        self._old.difference_update(self._unwritten)
+        self._unwritten = []
+
+    def age(self) -> None:
+        """Begin another generation; what was forgotten before this one is freed."""
+        self._forgotten = [self._old]
+        self._old, self._young = self._young, set()
+
+    def make_room(self) -> None:
+        """Begin another generation if this one is large, and free some of what is forgotten."""
+        if len(self._young) >= LIMIT:
+            self.age()
+        if self._forgotten:
+            said = self._forgotten[-1]
+            for _ in range(min(len(said), FREED_AT_ONCE)):
+                said.pop()
+            if not said:
+                self._forgotten.pop()

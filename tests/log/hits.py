@@ -30,7 +30,17 @@ def screened(account: str) -> tuple[Screened[AccountFacts], Screened[ResourceFac
     return Screened(screen(PROGRAM, own, START), own), Screened(screen_resource(PROGRAM, tool, START), tool)
 
 
+_kept: dict[tuple[object, ...], tuple[int, Settled]] = {}
 _numbers = count(1)
+
+
+def number_of(settled: Settled) -> int:
+    """The number of a question that is kept: of the same one the same, every time."""
+    account, resource, action, located, decision = settled
+    known = id(account), id(resource), action, located.address, id(located.location), located.status, id(decision)
+    if known not in _kept:
+        _kept[known] = next(_numbers), settled  # kept alive, so that no other has its identities
+    return _kept[known][0]
 
 
 @cache
@@ -44,14 +54,14 @@ def repeated(made: Answer, *, is_kept: bool = False) -> Hits:
     account, resource = screened(made.request.account)
     decision = ready(made.decision.effect, made.decision)
     settled = Settled(account, resource, made.request.action, made.located, decision)
-    return Hits(made.request.at, made.sources, [made.id], [settled], [next(_numbers)] if is_kept else None)
+    return Hits(made.request.at, made.sources, [made.id], [settled], [number_of(settled)] if is_kept else None)
 
 
 def turn(made: Sequence[Answer], *, is_kept: bool) -> Hits:
     """The same of several at one moment."""
     each = [repeated(one) for one in made]
     ids, settled = [one.ids[0] for one in each], [one.settled[0] for one in each]
-    return each[0]._replace(ids=ids, settled=settled, numbers=[next(_numbers) for _ in ids] if is_kept else None)
+    return each[0]._replace(ids=ids, settled=settled, numbers=[number_of(one) for one in settled] if is_kept else None)
 
 
 def again(number: int, account: str = "acct-half", *, country: str = "DE", **more: Any) -> Answer:
@@ -75,11 +85,11 @@ def many(count: int, **more: Any) -> list[Answer]:
     ]
 
 
-def record_hits(directory: Path, those: Iterable[Answer], **options: Any) -> DecisionLog:
-    """Have answers recorded as hits."""
+def record_hits(directory: Path, those: Iterable[Answer], *, are_kept: bool = False, **options: Any) -> DecisionLog:
+    """Have answers recorded as hits, of questions that are kept or not."""
     with logging(directory, **options) as log:
         for each in those:
-            log.repeated(repeated(each))
+            log.repeated(repeated(each, is_kept=are_kept))
     return log
 
 

@@ -18,7 +18,7 @@ from rules.language import Decision, RuleSet
 from service.decide import AccessRequest, Answer, Hits, Screened, Settled
 from service.decision_log.hits import LINE_HITS
 from service.decision_log.keeping import delete_account
-from service.decision_log.numbering import Said
+from service.decision_log.numbering import Said, SaidNumbers
 from service.decision_log.records import Records
 from service.decision_log.replay import New, Replay
 from service.decision_log.search import EXPORTED_AT_ONCE, DecisionSearch, Filter
@@ -27,7 +27,19 @@ from service.decision_log.thawing import Line
 from service.decision_log.writer import FEW_HITS, HITS_AT_ONCE
 from service.errors import NotAvailable
 from tests.log.answers import SECOND, SOURCES, START, Located, lines, logging, record
-from tests.log.hits import MICROSECOND, again, cases, close, many, record_hits, records, repeated, turn
+from tests.log.hits import (
+    MICROSECOND,
+    again,
+    cases,
+    close,
+    many,
+    number_of,
+    ready,
+    record_hits,
+    records,
+    repeated,
+    turn,
+)
 from tests.log.test_log_search import fits, place
 from tests.log.test_log_writer import until
 from tests.strategies import questions, rule_sets
@@ -36,7 +48,7 @@ Question = tuple[AccountFacts, ResourceFacts, Request]
 Pair = tuple[Answer, Hits]
 
 
-def pairs(rules: RuleSet, asked: Sequence[Question], picks: Sequence[tuple[int, int, bool]]) -> list[Pair]:
+def pairs(rules: RuleSet, asked: Sequence[Question], picks: Sequence[tuple[int, int, bool, bool]]) -> list[Pair]:
     """Answers to some of these questions, at some times, and hits that are the same decisions."""
     program = compile_ruleset(rules)
     known: list[tuple[Screened[AccountFacts], Screened[ResourceFacts], Located, Decision]] = []
@@ -47,7 +59,7 @@ def pairs(rules: RuleSet, asked: Sequence[Question], picks: Sequence[tuple[int, 
         decision = evaluate(program, *screenings, question)
         known.append((Screened(screenings[0], account), Screened(screenings[1], resource), located, decision))
     made = []
-    for number, (pick, microseconds, is_other) in enumerate(picks):
+    for number, (pick, microseconds, is_other, is_kept) in enumerate(picks):
         own, tool, located, decision = known[pick % len(known)]
         at = START + microseconds * MICROSECOND
         sources = SOURCES[:1] if is_other else SOURCES
@@ -55,9 +67,8 @@ def pairs(rules: RuleSet, asked: Sequence[Question], picks: Sequence[tuple[int, 
         request = AccessRequest(own.facts.account.id, tool.facts.resource.id, at, "x", action, asked_at=at)
         id = f"{number:032x}"
         whole = Answer(id, decision, request, located, sources, (own.facts, tool.facts))
-        stale = replace(decision, facts="of another") if number % 2 else decision
-        settled = Settled(own, tool, action, located, stale)
-        made.append((whole, Hits(at, sources, [id], [settled], None if number % 3 else [number + 1])))
+        settled = Settled(own, tool, action, located, ready("", decision))
+        made.append((whole, Hits(at, sources, [id], [settled], [number_of(settled)] if is_kept else None)))
     return made
 
 
@@ -83,7 +94,7 @@ def as_found(directory: Path) -> tuple[list[str], list[str], list[str], list[str
     )
 
 
-PICKS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3_000_000), st.booleans()), max_size=12)
+PICKS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3_000_000), st.booleans(), st.booleans()), max_size=12)
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
@@ -92,7 +103,7 @@ def test_a_hit_is_recorded_as_the_same_decision_made_now(
     tmp_path_factory: pytest.TempPathFactory,
     rules: RuleSet,
     asked: list[Question],
-    picks: list[tuple[int, int, bool]],
+    picks: list[tuple[int, int, bool, bool]],
 ) -> None:
     directory = tmp_path_factory.mktemp("log")
     made = pairs(rules, asked, picks)
@@ -124,8 +135,8 @@ def test_many_hits_of_one_moment_are_recorded_like_each_alone(tmp_path: Path, co
 def test_hits_are_read_alike_while_their_segment_is_written_and_after(tmp_path: Path) -> None:
     made = many(600)
     with logging(tmp_path / "hits") as log:
-        for each in made:
-            log.repeated(repeated(each))
+        for number, each in enumerate(made):
+            log.repeated(repeated(each, is_kept=number % 5 < 3))
         until(lambda: log.state.recorded == 600)
         assert [file.is_closed for file in segment_files(tmp_path / "hits")] == [False]
         while_open = as_found(tmp_path / "hits")
@@ -135,7 +146,8 @@ def test_hits_are_read_alike_while_their_segment_is_written_and_after(tmp_path: 
 
 
 TEXTS = st.sampled_from(["acct-half", "acct-near", "", "'", '"; DROP TABLE', "\x00", "名", "\U0001f600", "a\nb", "$.a"])
-GIVEN = st.lists(st.tuples(TEXTS, TEXTS, st.sampled_from(["DE", "CN"]), st.booleans()), max_size=10)
+WAYS = st.sampled_from(["answer", "kept", "other"])
+GIVEN = st.lists(st.tuples(TEXTS, TEXTS, st.sampled_from(["DE", "CN"]), WAYS), max_size=10)
 FILTERS = st.builds(
     Filter,
     id=st.none() | st.none() | st.integers(0, 9).map(lambda number: f"{number:032x}"),
@@ -153,17 +165,17 @@ FILTERS = st.builds(
 @given(GIVEN, FILTERS, st.integers(1, 4), st.booleans())
 def test_hits_and_answers_are_found_together_by_every_filter(
     tmp_path_factory: pytest.TempPathFactory,
-    asked: list[tuple[str, str, str, bool]],
+    asked: list[tuple[str, str, str, str]],
     wanted: Filter,
     limit: int,
     is_closed: bool,
 ) -> None:
     directory = tmp_path_factory.mktemp("log")
     with logging(directory) as log:
-        for number, (account, action, country, is_hit) in enumerate(asked):
+        for number, (account, action, country, way) in enumerate(asked):
             at = START + number * SECOND / 2
             made = again(number, account, at=at, action=action, country=country)
-            log.repeated(repeated(made)) if is_hit else log.decided(made)
+            log.decided(made) if way == "answer" else log.repeated(repeated(made, is_kept=way == "kept"))
     if is_closed:
         close(directory)
     everything = records(directory)
@@ -199,8 +211,9 @@ def test_an_export_of_more_than_is_read_at_once_is_whole_and_in_order(tmp_path: 
     assert [line["id"] for line in exported if line["type"] == "decision"] == [each.id for each in made]
 
 
-def test_what_hits_share_is_said_once_in_a_segment(tmp_path: Path) -> None:
-    record_hits(tmp_path, many(2_000))
+@pytest.mark.parametrize("are_kept", [True, False])
+def test_what_hits_share_is_said_once_in_a_segment(tmp_path: Path, are_kept: bool) -> None:
+    record_hits(tmp_path, many(2_000), are_kept=are_kept)
     types = [line["type"] for line in lines(tmp_path)]
     assert {type: types.count(type) for type in ("account", "place", "answer")} == {
         "account": 2,
@@ -208,6 +221,17 @@ def test_what_hits_share_is_said_once_in_a_segment(tmp_path: Path) -> None:
         "answer": 3,
     }
     assert types.count("hits") < 20
+    asked = [number for line in lines(tmp_path) if line["type"] == "questions" for number in line["n"]]
+    assert len(asked) == len(set(asked)) == (4 if are_kept else 0)
+
+
+def test_a_hit_of_a_question_that_is_kept_is_its_id_its_time_and_the_number_of_that() -> None:
+    said = Records("w", "masked")
+    first = records_of(said, [again(0)], are_kept=True)
+    assert [line["type"] for line in first] == ["facts", "account", "location", "place", "answer", "questions", "hits"]
+    (hits,) = records_of(said, [again(1), again(2)], are_kept=True)
+    assert tuple(hits) == ("type", "worker", "second", "data", "id", "at", "question")
+    assert hits["question"] == [number_of(repeated(again(0)).settled[0])] * 2
 
 
 def test_what_is_known_of_many_addresses_alike_is_said_once() -> None:
@@ -221,8 +245,8 @@ def located(made: Answer, number: int) -> Answer:
     return replace(made, located=Located(address, made.located.location))
 
 
-def records_of(records: Records, made: Sequence[Answer]) -> list[dict[str, object]]:
-    text, unfit = records.of_hits([repeated(each) for each in made])
+def records_of(records: Records, made: Sequence[Answer], *, are_kept: bool = False) -> list[dict[str, object]]:
+    text, unfit = records.of_hits([repeated(each, is_kept=are_kept) for each in made])
     assert unfit == 0
     return [json.loads(line) for line in text.splitlines()]
 
@@ -240,9 +264,12 @@ def test_times_are_recorded_whatever_the_clock_does_meanwhile(tmp_path: Path, mi
     assert DecisionSearch(tmp_path / "hits").search(Filter(), 9) == sorted(found, key=place, reverse=True)
 
 
-def test_a_hit_with_a_text_that_is_no_unicode_keeps_no_other_from_being_recorded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("are_kept", [True, False])
+def test_a_hit_with_a_text_that_is_no_unicode_keeps_no_other_from_being_recorded(
+    tmp_path: Path, are_kept: bool
+) -> None:
     made = [again(0), again(1, "\ud800"), again(2, action="\ud800"), again(3, "acct-near")]
-    log = record_hits(tmp_path, made)
+    log = record_hits(tmp_path, made, are_kept=are_kept)
     assert {each["id"] for each in records(tmp_path)} == {made[0].id, made[3].id}
     assert (log.state.recorded, log.state.dropped) == (2, {"unfit": 2})
 
@@ -271,9 +298,14 @@ def test_a_line_of_hits_that_was_cut_off_is_none(tmp_path: Path) -> None:
     assert len(DecisionSearch(tmp_path).search(Filter(), 100)) == len(records(tmp_path)) == 40
 
 
-@pytest.mark.parametrize("kind", ["account", "place", "answer"])
-def test_hits_whose_shared_parts_are_missing_are_reported_by_every_reader(tmp_path: Path, kind: str) -> None:
-    record_hits(tmp_path, many(40))
+@pytest.mark.parametrize(
+    ("kind", "are_kept"),
+    [*itertools.product(["account", "place", "answer"], [True, False]), ("questions", True)],
+)
+def test_hits_whose_shared_parts_are_missing_are_reported_by_every_reader(
+    tmp_path: Path, kind: str, are_kept: bool
+) -> None:
+    record_hits(tmp_path, many(40), are_kept=are_kept)
     (file,) = segment_files(tmp_path)
     kept = b"".join(line for line in whole_lines(file.path) if not line.startswith(b'{"type":"%b"' % kind.encode()))
     file.path.unlink()
@@ -293,35 +325,47 @@ def test_hits_whose_shared_parts_are_missing_are_reported_by_every_reader(tmp_pa
         delete_account(tmp_path, "acct-half")
 
 
-def test_facts_and_shared_parts_that_were_lost_are_said_again() -> None:
+SHARED = {False: ["account", "place", "answer"], True: ["account", "place", "answer", "questions"]}
+"""What is said before the first hit, by whether its question is kept."""
+
+
+@pytest.mark.parametrize("are_kept", [True, False])
+def test_facts_and_shared_parts_that_were_lost_are_said_again(are_kept: bool) -> None:
     said = Records("w", "masked")
-    first = records_of(said, [again(0)])
-    assert [line["type"] for line in first] == ["facts", "account", "location", "place", "answer", "hits"]
+    first = records_of(said, [again(0)], are_kept=are_kept)
+    types = [line["type"] for line in first]
+    assert [type for type in types if type not in ("facts", "location")] == [*SHARED[are_kept], "hits"]
     said.lost()
-    again_said = records_of(said, [again(1)])
-    assert [line["type"] for line in again_said] == [line["type"] for line in first]
-    assert {line["n"] for line in again_said if "n" in line}.isdisjoint(line["n"] for line in first if "n" in line)
+    again_said = records_of(said, [again(1)], are_kept=are_kept)
+    assert [line["type"] for line in again_said] == types
+    before, after = (
+        {(line["type"], line["n"]) for line in those if line["type"] in SHARED[False]} for those in (first, again_said)
+    )
+    assert before.isdisjoint(after)
     said.written()
     said.lost()
-    assert [line["type"] for line in records_of(said, [again(2)])] == ["hits"]
+    assert [line["type"] for line in records_of(said, [again(2)], are_kept=are_kept)] == ["hits"]
     said.begin_segment()
-    assert [line["type"] for line in records_of(said, [again(3)])] == [line["type"] for line in first]
+    assert [line["type"] for line in records_of(said, [again(3)], are_kept=are_kept)] == types
 
 
-def test_what_hits_share_is_let_go_of_when_none_needs_it_any_more() -> None:
+@pytest.mark.parametrize("are_kept", [True, False])
+def test_what_hits_share_is_let_go_of_when_none_needs_it_any_more(are_kept: bool) -> None:
     said = Records("w", "masked")
-    records_of(said, [again(0)])
+    records_of(said, [again(0)], are_kept=are_kept)
     said.written()
     said.age()
-    assert [line["type"] for line in records_of(said, [again(1)])] == ["hits"]
+    assert [line["type"] for line in records_of(said, [again(1)], are_kept=are_kept)] == ["hits"]
     said.age()
     said.age()
     said.age()
     assert all(_is_empty(each) for each in said._hits._all)
-    assert [line["type"] for line in records_of(said, [again(2)])] == ["account", "place", "answer", "hits"]
+    assert [line["type"] for line in records_of(said, [again(2)], are_kept=are_kept)] == [*SHARED[are_kept], "hits"]
 
 
-def _is_empty(said: Said[Any, Any, Any]) -> bool:
+def _is_empty(said: Said[Any, Any, Any] | SaidNumbers) -> bool:
+    if isinstance(said, SaidNumbers):
+        return not any((said._young, said._old, *said._forgotten))
     return not any((said._young, said._owners, *said._old, *itertools.chain(*said._forgotten)))
 
 

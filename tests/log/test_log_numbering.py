@@ -3,6 +3,7 @@
 import itertools
 import weakref
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,18 +12,22 @@ from hypothesis import strategies as st
 
 from service.decide import Hits
 from service.decision_log import numbering
-from service.decision_log.numbering import FREED_AT_ONCE, UNFIT, Said
+from service.decision_log.keeping import delete_account
+from service.decision_log.numbering import FREED_AT_ONCE, LIMIT, UNFIT, Said, SaidNumbers
 from service.decision_log.records import Records
 from service.decision_log.thawing import Incomplete, Line
 from service.decision_log.unfolding import Shared
+from tests.log.answers import logging
+from tests.log.hits import records as read_records
 from tests.log.hits import repeated
+from tests.log.test_log_hits import as_found
 from tests.log.test_log_hits_addresses import from_everywhere
 
-HITS = [repeated(made, is_kept=True) for made in from_everywhere(12)]
+HITS = [repeated(made, is_kept=number < 12) for number, made in enumerate([*from_everywhere(12), *from_everywhere(4)])]
 
 
 def asked(number: int, place: int) -> Hits:
-    """A hit of its own on a question that is asked again and again."""
+    """A hit of its own on a question that is asked again and again: of the first twelve, one that is kept."""
     return HITS[place]._replace(ids=[f"{number:032x}"])
 
 
@@ -44,7 +49,7 @@ def told(segment: bytes) -> list[tuple[object, ...]]:
 
 
 STEPS = st.lists(
-    st.tuples(st.lists(st.integers(0, 11), max_size=6), st.sampled_from(["write", "lose", "age", "begin", "go on"])),
+    st.tuples(st.lists(st.integers(0, 15), max_size=6), st.sampled_from(["write", "lose", "age", "begin", "go on"])),
     max_size=20,
 )
 
@@ -52,6 +57,8 @@ STEPS = st.lists(
 @settings(max_examples=60)
 @given(STEPS, st.sampled_from([2, 5, 1_000]))
 @example([([0, 1], "go on"), ([2], "lose"), ([0], "write")], 2)
+@example([([0, 12, 1], "write"), ([0, 1], "begin"), ([12, 1, 0], "lose"), ([0, 1], "age"), ([1, 0], "write")], 1_000)
+@example([([0, 1], "write"), ([], "age"), ([0], "age"), ([2], "lose"), ([0, 1, 2], "write")], 1_000)
 def test_every_hit_that_is_written_can_be_read(steps: list[tuple[list[int], str]], limit: int) -> None:
     numbers = itertools.count()
     with pytest.MonkeyPatch.context() as patched:
@@ -75,7 +82,28 @@ def test_every_hit_that_is_written_can_be_read(steps: list[tuple[list[int], str]
             if step in ("write", "begin", "lose"):
                 waiting, those = b"", []
         alone = [Records("w", "masked").of_hits([hit])[0] for hit in written]
-    assert told(segment) == [each for one in alone for each in told(one)]
+    assert sorted(told(segment)) == sorted(each for one in alone for each in told(one))
+
+
+def test_a_question_that_is_said_again_in_one_segment_is_read_once_by_every_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numbering, "LIMIT", 2)
+    made, said = from_everywhere(60), Records("w1", "masked")
+    those = [asked(number, number % 12)._replace(at=each.request.at) for number, each in enumerate(made)]
+    segment = b"".join(said.of_hits([hit])[0] for hit in those)
+    questions = [line["n"] for line in map(msgspec.json.decode, segment.splitlines()) if line["type"] == "questions"]
+    assert len(questions) > len(set(map(tuple, questions)))
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "worker-w1-20261122T120000Z-0.ndjson").write_bytes(segment)
+    with logging(tmp_path / "once") as log:
+        for each in those:
+            log.repeated(each)
+    assert as_found(tmp_path / "again") == as_found(tmp_path / "once")
+    assert len(read_records(tmp_path / "again")) == 60
+    deleted = [delete_account(tmp_path / name, "acct-half").records for name in ("again", "once")]
+    assert deleted == [30, 30]
+    assert as_found(tmp_path / "again") == as_found(tmp_path / "once")
 
 
 def test_the_same_question_is_looked_up_once_it_is_told() -> None:
@@ -95,6 +123,45 @@ def test_a_question_that_cannot_be_written_is_counted_each_time_and_keeps_no_oth
         assert count == 1
         assert lines.count(b'"%032x"' % (number + 1)) == 0
         assert lines.count(b'"%032x"' % (number + 2)) == 1
+
+
+def test_numbers_that_are_said_are_included_until_they_are_lost_or_forgotten() -> None:
+    said = SaidNumbers()
+    assert said.missing([3, 5, 3]) == {3, 5}
+    said.add([3, 5])
+    said.written()
+    said.add([7])
+    assert said.include([3, 7, 5, 3])
+    said.lost()
+    assert said.missing([3, 5, 7]) == {7}
+    said.age()
+    assert said.missing([3]) == set()
+    said.age()
+    assert (said.include([3]), said.missing([3, 5])) == (False, {5})
+    said.begin_segment()
+    assert said.missing([3]) == {3}
+
+
+def test_what_was_said_a_generation_ago_can_be_lost_too() -> None:
+    said = SaidNumbers()
+    said.add([3])
+    said.age()
+    said.lost()
+    assert said.missing([3]) == {3}
+
+
+def test_numbers_are_bounded_and_those_that_are_asked_for_stay() -> None:
+    said = SaidNumbers()
+    said.add([1])
+    for first in range(10, 10 + 5 * LIMIT, LIMIT // 2):
+        said.make_room()
+        assert said.missing([1]) == set()
+        said.add(range(first, first + LIMIT // 2))
+    for _ in range(5 * LIMIT // FREED_AT_ONCE):
+        said.make_room()
+    held = [said._young, said._old, *said._forgotten]
+    assert sum(map(len, held)) <= 2 * LIMIT + 2
+    assert said.missing([10]) == {10}
 
 
 class Thing:
