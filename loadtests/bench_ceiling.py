@@ -10,7 +10,7 @@ from loadtests.bench_run import Run
 from loadtests.feeds import Script, read_feed
 from loadtests.lineup import constant_asgi, cordon, nginx_constant, unrecorded
 from loadtests.results import ServerFigure
-from loadtests.rounds import Contender, interleave, ratio
+from loadtests.rounds import UNTIL_KEPT, Contender, interleave, ratio
 from loadtests.servers import NotInstalled, Running, Server, need, running
 from service.gateways.authzen import EVALUATION_PATH
 
@@ -71,7 +71,7 @@ def measure_ceiling(run: Run) -> None:
     forms = run.forms
     with ExitStack() as stack:
         cordon = stack.enter_context(running(own(run)))
-        contenders = [Contender(cordon, run.script("cached"))]
+        contenders = [Contender(cordon, run.script("cached"), times=UNTIL_KEPT)]
         for entry in _others(run, answer_bytes(cordon, contenders[0].script)):
             contenders += _started(run, entry, stack)
         interleave(
@@ -91,12 +91,13 @@ class _Entry:
     name: str
     make: Callable[[], Server]
     feed: str = "cached"
+    times: int = UNTIL_KEPT
 
 
 def _others(run: Run, length: int) -> Iterator[_Entry]:
     few, many = run.world(FEW), run.world(MANY)
-    yield _Entry(NGINX, lambda: nginx(run, length))
-    yield _Entry(ASGI, lambda: constant_asgi(ASGI, length))
+    yield _Entry(NGINX, lambda: nginx(run, length), times=1)
+    yield _Entry(ASGI, lambda: constant_asgi(ASGI, length), times=1)
     yield _Entry(UNLOGGED, lambda: cordon(UNLOGGED, few))
     yield _Entry(UNRECORDED, lambda: unrecorded(UNRECORDED, few))
     if run.forms.ordinary_way:
@@ -115,7 +116,7 @@ def _started(run: Run, entry: _Entry, stack: ExitStack) -> Iterator[Contender]:
     if server is not None and entry.feed == "first-seen":
         yield Contender(server, run.script(entry.feed), goes_on=True, warmed_by=run.script("few-accounts"))
     elif server is not None:
-        yield Contender(server, run.script(entry.feed))
+        yield Contender(server, run.script(entry.feed), times=entry.times)
 
 
 def _note_ratios(run: Run, sound: Mapping[str, Contender]) -> None:

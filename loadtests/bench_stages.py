@@ -13,7 +13,7 @@ from loadtests.feeds import read_feed
 from loadtests.lineup import cordon, nginx_constant
 from loadtests.openloop import Outcome, Plan, open_loop
 from loadtests.results import latency_figure
-from loadtests.rounds import Contender, Spread, rotated
+from loadtests.rounds import UNTIL_KEPT, Contender, Spread, rotated
 from loadtests.scaling import Make, Scaling, layout_here, measure_scaling
 from loadtests.servers import LOAD_CORES, Running, Server, on_core, running
 
@@ -51,7 +51,7 @@ def measure_latency(run: Run) -> None:
         if NGINX in ceilings:
             other = stack.enter_context(running(nginx(run, answer_bytes(server, script))))
             loads.append(_OpenLoad(other, HALF, ceilings[NGINX]))
-        Contender(server, script).warm_up(run.forms.warm_up_seconds)
+        Contender(server, script, times=UNTIL_KEPT).warm_up(run.forms.warm_up_seconds)
         found = _open_rounds(run, loads, read_feed(script.feed))
     for load, outcomes in zip(loads, found, strict=True):
         run.latencies.append(latency_figure(load.running.name, load.part, load.per_second, outcomes))
@@ -70,7 +70,9 @@ def measure_workers(run: Run) -> None:
     layout, forms = layout_here(), run.forms
     if layout is None:
         return run.leave_out("a machine of one core cannot show it", "workers")
-    plan = Scaling(run.script("cached"), layout, forms.lesser_rounds, forms.seconds, forms.warm_up_seconds, run.say)
+    plan = Scaling(
+        run.script("cached"), layout, forms.lesser_rounds, forms.seconds, UNTIL_KEPT * forms.warm_up_seconds, run.say
+    )
     run.scaling.extend(measure_scaling([_cordon_of(run), _nginx_of(run)], plan, run.leave_out))
     scaled = next((one for one in run.scaling if one.name == CORDON), None)
     if scaled is not None and scaled.failed:
