@@ -27,7 +27,7 @@ class Forms:
     """Of latency, of two workers, and of the others."""
     seconds: float = 2
     warm_up_seconds: float = 1
-    latency_seconds: float = 4
+    latency_seconds: float = 3
     parts: tuple[float, ...] = (0.5,)
     """Of the ceiling, at which latency is measured; a half is what the budget asks for."""
     ordinary_way: bool = False

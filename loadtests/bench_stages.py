@@ -70,9 +70,7 @@ def measure_workers(run: Run) -> None:
     layout, forms = layout_here(), run.forms
     if layout is None:
         return run.leave_out("a machine of one core cannot show it", "workers")
-    plan = Scaling(
-        run.script("cached"), layout, forms.lesser_rounds, forms.seconds, UNTIL_KEPT * forms.warm_up_seconds, run.say
-    )
+    plan = Scaling(run.script("cached"), layout, forms.lesser_rounds, forms.seconds, forms.warm_up_seconds, run.say)
     run.scaling.extend(measure_scaling([_cordon_of(run), _nginx_of(run)], plan, run.leave_out))
     scaled = next((one for one in run.scaling if one.name == CORDON), None)
     if scaled is not None and scaled.failed:

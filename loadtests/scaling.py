@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from loadtests.ceiling import Sample, Script, requests_per_second
 from loadtests.results import ScalingFigure, ServerFigure
-from loadtests.rounds import WARM_UP_MOST_SECONDS, Say, Spread, interleave, ratio
+from loadtests.rounds import UNTIL_KEPT, WARM_UP_MOST_SECONDS, Say, Spread, interleave, ratio
 from loadtests.servers import (
     NotInstalled,
     NotStarted,
@@ -90,9 +90,9 @@ class Workers:
         return f"{self.running.name}, {len(self.workers)} worker{'s'[len(self.workers) == 1 :]}"
 
     def warm_up(self, seconds: float) -> None:
-        """Load it until each worker may have seen every request, or for long enough."""
+        """Load it until each worker may have seen every request often enough, or for long enough."""
         deadline = time.monotonic() + WARM_UP_MOST_SECONDS
-        asked, wanted = self.run(seconds).requests, self.script.count * len(self.workers)
+        asked, wanted = self.run(seconds).requests, UNTIL_KEPT * self.script.count * len(self.workers)
         while asked < wanted and time.monotonic() < deadline:
             asked += self.run(seconds).requests
         self.busiest.clear()

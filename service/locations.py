@@ -1,7 +1,8 @@
 """Supplies the location: text of an address in, what the sources say of it out. Never raises, whatever the text.
 
 What is remembered: located texts, in two generations of `MEMO_SIZE`, so that a scan of the address space pushes out
-what is old instead of growing the memory. It belongs to the snapshot: another snapshot, another memo.
+what is old instead of growing the memory. It belongs to the snapshot: another snapshot, another memo. An IPv4 address
+of which all that is near says the same is not remembered, since to find it again takes as long.
 """
 
 from collections.abc import Iterable, Sequence
@@ -154,9 +155,10 @@ class _Memo:
         except (OSError, ValueError):
             return self._remembered(text, self._dressed(text))
         wide = self.index[number >> 16]
-        if wide > SPECIAL:
+        if wide > SPECIAL:  # found as quickly as among those that were located before: not remembered
             place = self.places[wide]
-        elif wide == NARROW or number >> 8 not in self.special4:
+            return new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
+        if wide == NARROW or number >> 8 not in self.special4:
             place = self.place4(text)
         else:
             place = self.snapshot.ipv4.special_place(Address(IPV4_MAPPED | number), text)
