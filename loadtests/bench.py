@@ -31,7 +31,7 @@ LONG: Final = Forms(
     warm_up_seconds=3,
     latency_seconds=10,
     parts=(0.1, 0.25, 0.5, 0.75, 0.9),
-    ordinary_way=True,
+    beside_the_budget=True,
     peers=(),
 )
 

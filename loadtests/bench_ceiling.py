@@ -98,9 +98,9 @@ def _others(run: Run, length: int) -> Iterator[_Entry]:
     few, many = run.world(FEW), run.world(MANY)
     yield _Entry(NGINX, lambda: nginx(run, length), times=1)
     yield _Entry(ASGI, lambda: constant_asgi(ASGI, length), times=1)
-    yield _Entry(UNLOGGED, lambda: cordon(UNLOGGED, few))
     yield _Entry(UNRECORDED, lambda: unrecorded(UNRECORDED, few))
-    if run.forms.ordinary_way:
+    if run.forms.beside_the_budget:
+        yield _Entry(UNLOGGED, lambda: cordon(UNLOGGED, few))
         yield _Entry(FRAMEWORK, lambda: cordon(FRAMEWORK, few, "--no-fast-lane", log=run.log_directory()))
     yield _Entry(FRESH, lambda: cordon(FRESH, few, log=run.log_directory()), "first-seen")
     yield _Entry(FEW_RULES, lambda: cordon(FEW_RULES, few, log=run.log_directory()), "few-accounts")

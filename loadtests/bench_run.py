@@ -30,8 +30,8 @@ class Forms:
     latency_seconds: float = 3
     parts: tuple[float, ...] = (0.5,)
     """Of the ceiling, at which latency is measured; a half is what the budget asks for."""
-    ordinary_way: bool = False
-    """Also without the fast lane, which no line of the budget asks for, and which takes long to warm up."""
+    beside_the_budget: bool = False
+    """Also with metrics alone, and without the fast lane, which no line of the budget asks for."""
     peers: tuple[str, ...] = ("cerbos", "nginx-geoip2", "fastapi-geoip2")
     """Empty: all of them."""
 
