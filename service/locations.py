@@ -128,7 +128,7 @@ class Locations:
 class _Memo:
     """A snapshot and what was located with it."""
 
-    __slots__ = ("index", "old", "place4", "place6", "places", "snapshot", "special4", "special6", "young")
+    __slots__ = ("index", "mark", "old", "place4", "place6", "places", "snapshot", "special4", "special6", "young")
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -138,6 +138,8 @@ class _Memo:
         self.special6 = snapshot.special_ipv6
         self.place4 = snapshot.ipv4.place
         self.place6 = snapshot.ipv6.place
+        self.mark = object()
+        """Of what was located here, without keeping any of it alive."""
         self.young: dict[str | None, Located] = {}
         self.old: dict[str | None, Located] = {}
 

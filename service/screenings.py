@@ -171,6 +171,7 @@ class Screenings:
         self._accounts.clear()
         self._resources.clear()
         self._unknown.clear()
+        self.derived = None
 
     def __len__(self) -> int:
         return len(self._accounts) + len(self._resources)

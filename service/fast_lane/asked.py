@@ -16,8 +16,11 @@ from service.fast_lane.ready import Ready
 from service.memo import Bound, Cell, Memo
 from service.shelf import Entry
 
-FIXED_BYTES: Final = 500
+FIXED_BYTES: Final = 1_250
 """About what one takes beside its bytes: itself, what it settles, and the address."""
+TIMES_BODY: Final = 3
+"""A body is kept, and its texts in what it settles and in the memos that it leads to."""
+TIMES_WORDS: Final = 2
 
 UNNUMBERED: Final = 0
 """The number of a question that is not kept."""
@@ -27,6 +30,8 @@ _SETS: Final = 524_288
 _TAGS: Final = 255
 
 
+Words: TypeAlias = tuple[str, str, str, str]
+"""Account, resource, action and address of a question."""
 # Plain tuples: to unpack a named one takes a call for each of its members.
 Found: TypeAlias = tuple[Cell[Ready], Settled, bytes, int]
 """The answer to a question, what it settles, how gateways are told where the address is, and its number: see `Hits`."""
@@ -58,8 +63,15 @@ class AskedBefore:
         marks[place], marks[place + 1] = tag, last
         return False
 
-    def keep(self, key: Hashable, asked: Asked) -> None:
+    def keep(self, key: bytes | Words, asked: Asked) -> None:
         """Keep a question, under a number of its own."""
-        (answer, settled, country, _), account, resource, memo, is_dated = asked
+        (answer, settled, country, _), account, resource, mark, is_dated = asked
         numbered = (answer, settled, country, next(_numbers))
-        self._memo.put(key, (numbered, account, resource, memo, is_dated), FIXED_BYTES + getsizeof(key))
+        self._memo.put(key, (numbered, account, resource, mark, is_dated), FIXED_BYTES + _texts_bytes(key))
+
+
+def _texts_bytes(key: bytes | Words) -> int:
+    """About what the texts of a question take."""
+    if isinstance(key, bytes):
+        return TIMES_BODY * getsizeof(key)
+    return TIMES_WORDS * sum(map(getsizeof, key))

@@ -34,8 +34,8 @@ class Derived:
         self._edges = program.address_edges
         self._boundaries = program.boundaries
         self._frame = Frame((), (), BEGINNING)
-        self._window = (BEGINNING, BEGINNING)
-        """From when until when the answers are right."""
+        self.window = (BEGINNING, BEGINNING)
+        """From when until when the answers are right; another object once they are others."""
 
     def frame(self, snapshot: Snapshot, headers: DefaultHeaders, at: datetime) -> Frame:
         """What the answers of now share; those that are ready for another time are forgotten."""
@@ -43,9 +43,9 @@ class Derived:
         if snapshot.sources is frame.sources and headers is frame.headers and frame.since <= at < frame.until:
             return frame
         window = window_of(self._boundaries, at)
-        if window != self._window:
+        if window != self.window:
             self.answers.clear()
-        self._window = window
+            self.window = window
         frame = self._frame = Frame(headers, snapshot.sources, at)
         frame.until = min(frame.until, window[1])
         return frame

@@ -13,12 +13,12 @@ from asyncio import Transport, get_running_loop
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from rules.evaluate import evaluate
 from rules.facts import Request
 from service.decide import ACTION_LENGTH, AccessRequest, Answer, Hits, Located, Locations, Recorder, Settled
-from service.fast_lane.asked import UNNUMBERED, Found
+from service.fast_lane.asked import UNNUMBERED, Found, Words
 from service.fast_lane.check_heads import CheckHead, read_check, tail_of
 from service.fast_lane.derived import Position, derived_of
 from service.fast_lane.heads import Head, Headers
@@ -32,9 +32,6 @@ from service.screenings import Cells, pair_of
 
 HEADS_BYTES = 4 * 1024 * 1024
 
-Words: TypeAlias = tuple[str, str, str, str]
-"""Account, resource, action and address of a question."""
-
 ID_BEGINNING: Final = DECISION_ID + b": "
 
 new: Final = tuple.__new__
@@ -46,12 +43,19 @@ class Programs(Protocol):
     newest: Snapshot | None
 
 
+class Marked(Protocol):
+    """Has a mark that nothing else has."""
+
+    @property
+    def mark(self) -> object: ...
+
+
 class MemorisedLocations(Locations, Protocol):
     """Supplies the location of an address, the same for as long as nothing else becomes known."""
 
     @property
-    def memo(self) -> object:
-        """What was located so far: another one, once anything may be elsewhere."""
+    def memo(self) -> Marked:
+        """What was located so far: another one, with another mark, once anything may be elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,15 @@ class Known:
 class Turn:
     """What all requests of one turn of the event loop are decided by."""
 
-    __slots__ = ("at", "derived", "find_asked", "frame", "snapshot")
+    __slots__ = ("at", "derived", "find_asked", "frame", "snapshot", "window")
 
     def __init__(self, snapshot: Snapshot, at: datetime, headers: DefaultHeaders) -> None:
         self.snapshot = snapshot
         self.at = at
         derived = self.derived = derived_of(snapshot)
         self.frame = derived.frame(snapshot, headers, at)
+        self.window = derived.window
+        """INVARIANT: the other lane, whose turn began later, may have come to another: then this turn is over."""
         self.find_asked = derived.asked.find
 
 
@@ -141,24 +147,24 @@ class FastLane:
 
     def send(self) -> None:
         """HOT PATH: end a turn: send its answers, one after another, so that whoever waits is woken once."""
-        if self._turn is not None:
-            self._end(self._turn)
         answers, self.answers = self.answers, []
-        for transport, answer in answers:
-            if not transport.is_closing():
-                transport.write(answer)
+        try:
+            if self._turn is not None:
+                self._end(self._turn)
+        finally:
+            for transport, answer in answers:
+                if not transport.is_closing():
+                    transport.write(answer)
 
     def _end(self, turn: Turn) -> None:
         """HOT PATH: have the decisions of a turn recorded, and let go of what they were made by."""
         again, once = self._asked_again, self._asked_once
+        self._asked_again, self._asked_once, self._turn = ([], [], []), ([], [], []), None
         self.answered += len(again[0]) + len(once[0])
         if again[0]:
-            self._asked_again = ([], [], [])
             self._repeated(new(Hits, (turn.at, turn.frame.sources, *again)))
         if once[0]:
-            self._asked_once = ([], [], [])
             self._repeated(new(Hits, (turn.at, turn.frame.sources, *once[:2], None)))
-        self._turn = None
 
     def admit(self, head: Head) -> Known | None:
         """The head with what it admits to; None if that is nothing, or not sure."""
@@ -197,7 +203,7 @@ class FastLane:
         `ending`: of the answer's head. `headers`: those that the server puts before every answer's own.
         """
         turn = self._turn
-        if turn is None or turn.snapshot is not self._programs.newest:
+        if turn is None or turn.snapshot is not self._programs.newest or turn.window is not turn.derived.window:
             turn = self._begun(headers)
         if turn is None or known.generation is not self._callers.generation:
             return None
@@ -249,9 +255,9 @@ class FastLane:
         cell = turn.find_asked(key)
         if cell is None:
             return None
-        found, account, resource, memo, is_dated = cell.value
+        found, account, resource, mark, is_dated = cell.value
         answer, _, _, _ = found
-        if not (account.place and resource.place and answer.place) or memo is not self._locations.memo:
+        if not (account.place and resource.place and answer.place) or mark is not self._locations.memo.mark:
             return None
         if is_dated and not (account.value.is_right(turn.at) and resource.value.is_right(turn.at)):
             return None
@@ -267,7 +273,7 @@ class FastLane:
 
     def _looked_up(self, turn: Turn, known: Known, body: bytes) -> Found | None:
         """HOT PATH: the answer, and what it stands on; None if anything of it is missing."""
-        question, memo = known.question or read_question(body), self._locations.memo
+        question, mark = known.question or read_question(body), self._locations.memo.mark
         if question is None or len(question.action.name) > ACTION_LENGTH:
             return None
         cells = turn.snapshot.screenings.ready(question.subject.id, question.resource.id, turn.at)
@@ -285,7 +291,7 @@ class FastLane:
         found = (answer, settled, country, UNNUMBERED)
         key = known.words or body
         if derived.asked.has_come(key):
-            derived.asked.keep(key, (found, *cells, memo, account.is_dated or resource.is_dated))
+            derived.asked.keep(key, (found, *cells, mark, account.is_dated or resource.is_dated))
         return found
 
     def _made(self, turn: Turn, position: Position, cells: Cells, located: Located) -> Cell[Ready]:

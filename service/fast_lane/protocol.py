@@ -73,7 +73,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             if known is not None and len(data) == end + known.body_bytes and self._answer(known, ending, data[end:]):
                 return
             self._alone, self._has_begun = data, False
-        self.lane.send()  # what uvicorn writes comes after it
+        self._end_turn()  # what uvicorn writes comes after it
         super().data_received(data)
         self._alone = b""
         if self._held is not None:  # the parser saw another end of it than was reckoned
@@ -147,8 +147,14 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Send what is ready, and then close as uvicorn does."""
-        self.lane.send()
+        self._end_turn()
         super().shutdown()
+
+    def _end_turn(self) -> None:
+        try:
+            self.lane.send()
+        except Exception as error:  # what was to be sent is sent
+            self.report(error)
 
     def _close_in(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from service.decide import ACTION_LENGTH, Hits
 from service.fast_lane.asked import AskedBefore
+from service.fast_lane.lane import FastLane
 from service.fast_lane.protocol import FastLaneProtocol
 from service.locations import open_locations
 from service.memo import GONE
@@ -49,6 +51,14 @@ def body(account: str, ip: str = "8.8.8.8") -> bytes:
 
 def ask(account: str, ip: str = "8.8.8.8") -> bytes:
     return plain_request(body(account, ip), JSON)
+
+
+def checked(wire: str, account: str = "acct-near") -> bytes:
+    """A gateway's question."""
+    return (
+        f"GET /check/{wire}/tool HTTP/1.1\r\nHost: c\r\nX-Cordon-Account: {account}\r\n"
+        "X-Cordon-Client-Address: 8.8.8.8\r\n\r\n"
+    ).encode()
 
 
 def is_kept(pair: Pair, key: Hashable) -> bool:
@@ -137,7 +147,7 @@ def test_what_a_change_touches_is_screened_again(
     assert pair.answered == before + 1
 
 
-def test_what_is_dropped_is_freed_though_a_question_is_kept(pair: Pair) -> None:
+def test_the_entry_of_what_is_dropped_is_freed_though_a_question_is_kept(pair: Pair) -> None:
     ask_often(pair, "acct-half")
     screenings = pair.fast.programs.current.screenings
     cells = screenings.ready("acct-half", "tool", NOW)
@@ -156,13 +166,18 @@ def test_another_database_of_addresses_is_in_force_at_once(tmp_path: Path, loop:
     assert b"location.disputed" in ask_often(pair, "acct-near")
 
 
-def recorded(pair: Pair, patched: pytest.MonkeyPatch) -> list[Hits]:
-    """What the fast lane has recorded from now on."""
-    kept: list[Hits] = []
+def lane_of(pair: Pair) -> FastLane:
+    """That of connections that come through no door."""
     protocol = pair.fast.protocol
     assert protocol is not None
     assert issubclass(protocol, FastLaneProtocol)
-    patched.setattr(protocol.lane, "_repeated", kept.append)
+    return protocol.lane
+
+
+def recorded(pair: Pair, patched: pytest.MonkeyPatch) -> list[Hits]:
+    """What the fast lane has recorded from now on."""
+    kept: list[Hits] = []
+    patched.setattr(lane_of(pair), "_repeated", kept.append)
     return kept
 
 
@@ -223,6 +238,70 @@ def test_a_question_has_its_number_from_when_it_is_kept_and_none_before(
     assert all(len(hits.ids) == len(hits.settled) == len(hits.numbers or hits.ids) for hits in kept)
 
 
+def test_one_lane_never_decides_by_the_window_of_the_other(tmp_path: Path, loop: asyncio.AbstractEventLoop) -> None:
+    gateways = tmp_path / "gateways.yaml"
+    gateways.write_text("gateways: 1\nroutes: {tool: {resource: tool}}\n", encoding="utf-8")
+    pair = pair_over(write_world(tmp_path / "world", {"beside.yaml": LATER}), loop, gateways=gateways)
+    through_door = replace(pair, door="socket")
+    boundary = NOW + timedelta(hours=1)
+    pair.clock.now = boundary - timedelta(milliseconds=1)
+    pair.both([ask("acct-near")] * 2)
+    through_door.both([checked("nginx", "nobody")] * 2)
+
+    async def within_a_turn() -> None:
+        (first, one), (second, other) = [
+            await connections.connected() for connections in (pair.connections[0], through_door.connections[0])
+        ]
+        one.data_received(ask("acct-near"))
+        pair.clock.now = boundary + timedelta(milliseconds=1)
+        other.data_received(checked("nginx", "nobody"))
+        one.data_received(ask("acct-near"))
+        await asyncio.sleep(0.01)
+        assert first.recv(RECEIVED_BYTES).count(b'"effect":"deny"') == 1
+        for client, protocol in ((first, one), (second, other)):
+            protocol.transport.abort()
+            client.close()
+
+    loop.run_until_complete(within_a_turn())
+    for minutes in (1, 59, 60):
+        pair.clock.now = boundary + timedelta(minutes=minutes)
+        pair.both([ask("acct-near")] * 3)
+
+
+def test_a_recorder_that_fails_keeps_no_answer_back(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_often(pair, "acct-near")
+    expected = pair.both([ask("acct-near")])
+    faults: list[object] = []
+    pair.loop.set_exception_handler(lambda loop, context: faults.append(context["exception"]))
+    lane = lane_of(pair)
+
+    def fail(hits: Hits) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lane, "_repeated", fail)
+        assert pair.connections[0].exchange([ask("acct-near")]) == expected
+    assert [type(fault) for fault in faults] == [MemoryError]
+    pair.loop.set_exception_handler(None)
+    before = pair.answered
+    assert pair.both([ask("acct-near")]) == expected
+    assert pair.answered == before + 1
+
+
+@pytest.mark.parametrize("length", [20, 200, 1_000])
+def test_the_texts_of_a_question_count_as_what_it_takes(pair: Pair, length: int) -> None:
+    ask_often(pair, "acct-near")
+    cell = pair.fast.programs.current.screenings.derived.asked.find(body("acct-near"))
+    kept = []
+    for key in (b"x" * length, ("a" * length, "b" * length, "use", "8.8.8.8")):
+        asked = AskedBefore(limit_bytes=1_000_000)
+        for number in range(1_000):
+            asked.keep(key + b"%d" % number if isinstance(key, bytes) else (*key[:3], f"{number}"), cell.value)
+        kept.append(len(asked))
+    assert kept[0] <= 1_000_000 / (3 * length)
+    assert kept[1] <= 1_000_000 / (4 * length)
+
+
 def test_a_long_action_is_left_to_the_ordinary_way(pair: Pair) -> None:
     for length, answered in ((ACTION_LENGTH, 5), (ACTION_LENGTH + 1, 0)):
         before = pair.answered
@@ -234,19 +313,12 @@ def test_gateways_that_ask_the_same_share_what_is_known_of_it(tmp_path: Path, lo
     gateways = tmp_path / "gateways.yaml"
     gateways.write_text("gateways: 1\nroutes: {tool: {resource: tool}}\n", encoding="utf-8")
     pair = pair_over(write_world(tmp_path / "world"), loop, door="socket", gateways=gateways)
-
-    def check(wire: str, account: str = "acct-near") -> bytes:
-        return (
-            f"GET /check/{wire}/tool HTTP/1.1\r\nHost: c\r\nX-Cordon-Account: {account}\r\n"
-            "X-Cordon-Client-Address: 8.8.8.8\r\n\r\n"
-        ).encode()
-
-    pair.both([check("nginx")] * 3)
+    pair.both([checked("nginx")] * 3)
     assert is_kept(pair, ("acct-near", "tool", "use", "8.8.8.8"))
     before = pair.answered
-    pair.both([check("nginx"), check("envoy"), check("forward-auth")])
+    pair.both([checked("nginx"), checked("envoy"), checked("forward-auth")])
     assert pair.answered - before == 3
-    pair.both([check("nginx", "acct-half")] * 4)
+    pair.both([checked("nginx", "acct-half")] * 4)
     assert pair.answered - before == 3, "denials are the ordinary way's"
 
 
