@@ -157,17 +157,15 @@ class _Memo:
         except (OSError, ValueError):
             return self._remembered(text, self._dressed(text))
         wide = self.index[number >> 16]
-        if wide > SPECIAL:  # found as quickly as among those that were located before: not remembered
+        if wide > SPECIAL:
             place = self.places[wide]
-            return new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
-        if wide == NARROW or number >> 8 not in self.special4:
+        elif wide == NARROW or number >> 8 not in self.special4:
             place = self.place4(text)
         else:
             place = self.snapshot.ipv4.special_place(Address(IPV4_MAPPED | number), text)
-        if len(self.young) >= MEMO_SIZE:
-            self._age()
-        self.young[text] = found = new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
-        return found
+        found = new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
+        # What is wide is found as quickly as among those that were located before.
+        return found if wide > SPECIAL else self._remembered(text, found)
 
     def _remembered(self, text: str, found: Located) -> Located:
         """The same answer, kept; garbage is not, so that it cannot push out what is."""

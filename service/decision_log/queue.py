@@ -38,7 +38,10 @@ class Batch:
 
     answers: list[Answer | Awaited]
     hits: list[Hits]
-    hit_count: int
+
+    @property
+    def hit_count(self) -> int:
+        return sum(len(each.ids) for each in self.hits)
 
     def __len__(self) -> int:
         return len(self.answers) + self.hit_count
@@ -123,21 +126,11 @@ class Queue:
 
     def take(self) -> Batch:
         """The next to write: some answers and some hits, if there are any."""
-        taken, count = self._take_hits()
-        return Batch(self._take_answers(), taken, count)
-
-    def _take_hits(self) -> tuple[list[Hits], int]:
-        """Those of some moments, and how many they are."""
-        taken: list[Hits] = []
-        count = 0
-        for hits in self._hits[:TAKEN_HITS]:
-            taken.append(hits)
-            count += len(hits.ids)
-            if count >= TAKEN_HITS:
-                break
-        del self._hits[: len(taken)]
-        self._taken_hits += count
-        return taken, count
+        hits = next(slices(self._hits[:TAKEN_HITS], TAKEN_HITS), [])
+        batch = Batch(self._take_answers(), hits)
+        del self._hits[: len(hits)]
+        self._taken_hits += batch.hit_count
+        return batch
 
     def _take_answers(self) -> list[Answer | Awaited]:
         taken: list[Answer | Awaited] = []
@@ -171,6 +164,20 @@ def _inline_bytes(request: AccessRequest) -> int:
         return 0
     declared = inline.declared or {}
     return len(inline.entity or "") + sum(100 + len(signal) for signal in declared)
+
+
+def slices(hits: Iterable[Hits], count: int) -> Iterator[list[Hits]]:
+    """Those of some moments each, as many moments as it takes to make so many hits."""
+    some: list[Hits] = []
+    left = count
+    for each in hits:
+        some.append(each)
+        left -= len(each.ids)
+        if left <= 0:
+            yield some
+            some, left = [], count
+    if some:
+        yield some
 
 
 def settle(waiting: Iterable[Awaited], error: str | None) -> None:

@@ -10,15 +10,15 @@ there is much, and lets the other on after each.
 import errno
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from service.decide import Answer, Hits
+from service.decide import Answer
 from service.decision_log.keeping import asked_to_turn, tend
-from service.decision_log.queue import Awaited, Batch, Queue, settle
+from service.decision_log.queue import Awaited, Batch, Queue, settle, slices
 from service.decision_log.records import Addresses, Records
 from service.decision_log.segments import OpenSegment
 
@@ -193,7 +193,7 @@ class Writer:
         """The lines of hits, and how many cannot be made into any."""
         lines: list[bytes] = []
         unfit = 0
-        for number, some in enumerate(_slices(batch.hits)):
+        for number, some in enumerate(slices(batch.hits, HITS_AT_ONCE)):
             if number or batch.answers:
                 let_on()
             text, unfit_here = self._records.of_hits(some)
@@ -209,7 +209,7 @@ class Writer:
         if waiting:
             self.counts.drop("disk", len(waiting))
             _tell(waiting, f"the decision could not be recorded: {reason}")
-        held = Batch([item for item in batch.answers if not isinstance(item, Awaited)], batch.hits, batch.hit_count)
+        held = Batch([item for item in batch.answers if not isinstance(item, Awaited)], batch.hits)
         self._held = held if len(held) else None
         if self._segment is not None and (error.errno == errno.EFBIG or not self._segment.is_usable):
             self._end_segment()  # another file may take it
@@ -250,20 +250,6 @@ class Writer:
             self._segment.close()
             self._segment = None
             self._keeper.wake.set()
-
-
-def _slices(hits: Iterable[Hits]) -> Iterator[list[Hits]]:
-    """Those of some moments each, about `HITS_AT_ONCE` in all."""
-    some: list[Hits] = []
-    count = 0
-    for each in hits:
-        some.append(each)
-        count += len(each.ids)
-        if count >= HITS_AT_ONCE:
-            yield some
-            some, count = [], 0
-    if some:
-        yield some
 
 
 def _tell(answers: Iterable[Answer | Awaited], error: str | None) -> None:

@@ -20,7 +20,7 @@ from rules.facts import Request
 from service.decide import ACTION_LENGTH, AccessRequest, Answer, Hits, Located, Locations, Recorder, Settled
 from service.fast_lane.asked import UNNUMBERED, Found, Words
 from service.fast_lane.check_heads import CheckHead, read_check, tail_of
-from service.fast_lane.derived import Position, derived_of
+from service.fast_lane.derived import Derived, Position, derived_of
 from service.fast_lane.heads import Head, Headers
 from service.fast_lane.questions import Question, read_question
 from service.fast_lane.ready import DefaultHeaders, Ready
@@ -143,7 +143,8 @@ class FastLane:
     def questions(self) -> int:
         """How many are known by their bytes, of the program in force, to whichever lane."""
         snapshot = self._programs.newest
-        return 0 if snapshot is None else len(derived_of(snapshot).asked)
+        derived: Derived | None = None if snapshot is None else snapshot.screenings.derived
+        return 0 if derived is None else len(derived.asked)
 
     def send(self) -> None:
         """HOT PATH: end a turn: send its answers, one after another, so that whoever waits is woken once."""
@@ -210,11 +211,7 @@ class FastLane:
         at, frame = turn.at, turn.frame
         if known.until is not None and known.until <= at:
             return None
-        ids, questions, numbers = self._asked_again
-        found = self._asked_before(turn, known.words or body)
-        if found is None:
-            ids, questions, numbers = self._asked_once
-            found = self._looked_up(turn, known, body)
+        found = self._asked_before(turn, known.words or body) or self._looked_up(turn, known, body)
         if found is None:
             return None
         answer, settled, country, number = found
@@ -231,6 +228,7 @@ class FastLane:
         else:
             said = (ID_BEGINNING, decision_id.encode(), ready.said, country, ready.duties)
             parts = (frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending)
+        ids, questions, numbers = self._asked_once if number == UNNUMBERED else self._asked_again
         ids.append(decision_id)
         questions.append(settled)
         numbers.append(number)

@@ -61,6 +61,13 @@ def checked(wire: str, account: str = "acct-near") -> bytes:
     ).encode()
 
 
+def routes_in(directory: Path) -> Path:
+    """A file of routes for it."""
+    file = directory / "gateways.yaml"
+    file.write_text("gateways: 1\nroutes: {tool: {resource: tool}}\n", encoding="utf-8")
+    return file
+
+
 def is_kept(pair: Pair, key: Hashable) -> bool:
     """Whether a question is known by its bytes, or words."""
     derived = pair.fast.programs.current.screenings.derived
@@ -239,9 +246,7 @@ def test_a_question_has_its_number_from_when_it_is_kept_and_none_before(
 
 
 def test_one_lane_never_decides_by_the_window_of_the_other(tmp_path: Path, loop: asyncio.AbstractEventLoop) -> None:
-    gateways = tmp_path / "gateways.yaml"
-    gateways.write_text("gateways: 1\nroutes: {tool: {resource: tool}}\n", encoding="utf-8")
-    pair = pair_over(write_world(tmp_path / "world", {"beside.yaml": LATER}), loop, gateways=gateways)
+    pair = pair_over(write_world(tmp_path / "world", {"beside.yaml": LATER}), loop, gateways=routes_in(tmp_path))
     through_door = replace(pair, door="socket")
     boundary = NOW + timedelta(hours=1)
     pair.clock.now = boundary - timedelta(milliseconds=1)
@@ -310,9 +315,7 @@ def test_a_long_action_is_left_to_the_ordinary_way(pair: Pair) -> None:
 
 
 def test_gateways_that_ask_the_same_share_what_is_known_of_it(tmp_path: Path, loop: asyncio.AbstractEventLoop) -> None:
-    gateways = tmp_path / "gateways.yaml"
-    gateways.write_text("gateways: 1\nroutes: {tool: {resource: tool}}\n", encoding="utf-8")
-    pair = pair_over(write_world(tmp_path / "world"), loop, door="socket", gateways=gateways)
+    pair = pair_over(write_world(tmp_path / "world"), loop, door="socket", gateways=routes_in(tmp_path))
     pair.both([checked("nginx")] * 3)
     assert is_kept(pair, ("acct-near", "tool", "use", "8.8.8.8"))
     before = pair.answered
