@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.cache.batches import GATHERED_LIMIT, KEYS_LIMIT, UNDER_WAY_LIMIT, Batches
+from tests.cache.waiting import eventually
 
 LONG = 60.0
 
@@ -78,7 +79,11 @@ def test_who_asks_too_long_is_answered_with_nothing_and_the_question_goes_on() -
         assert await task is None
         assert store.late == 1
         store.may_answer.set()
-        assert await get(batches, "b") == "b"
+
+        async def comes() -> bool:
+            return await get(batches, "b") == "b"
+
+        await eventually(comes, "the next one is answered")
 
     with_store(late, within=0.01)
 

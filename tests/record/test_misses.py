@@ -198,7 +198,7 @@ def test_what_nobody_waits_for_any_more_is_not_read() -> None:
         await asyncio.gather(*waiting.ask("d"))
         assert waiting.shelf.readings == [("slow",), ("d",)]
 
-    with_shelf(given_up, Shelf(shut={"slow"}), seconds=0.1)
+    with_shelf(given_up, Shelf(shut={"slow"}), seconds=0.5)
 
 
 def test_one_who_gives_up_takes_nothing_from_the_others() -> None:
