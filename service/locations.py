@@ -1,6 +1,6 @@
 """Supplies the location: text of an address in, what the sources say of it out. Never raises, whatever the text.
 
-What is remembered: located texts, in two generations of `MEMO_SIZE`, so that a scan of the address space pushes out
+What is remembered: located addresses, in two generations of `MEMO_SIZE`, so that a scan of the address space pushes out
 what is old instead of growing the memory. It belongs to the snapshot: another snapshot, another memo. An IPv4 address
 of which all that is near says the same is not remembered, since to find it again takes as long.
 """
@@ -93,7 +93,9 @@ class Locations:
     def locate(self, text: str | None) -> Located:
         """HOT PATH: what is known of the address that a text names."""
         memo = self.memo  # read once: another snapshot mid-request changes nothing
-        return memo.young.get(text) or memo.locate(text)
+        if not text:
+            return UNKNOWN
+        return memo.locate(text) if ":" in text else memo.locate_ipv4(text)
 
     def swap(self, snapshot: Snapshot) -> None:
         """Answer from another snapshot from now on; what was derived from the old one goes with it."""
@@ -140,57 +142,61 @@ class _Memo:
         self.place6 = snapshot.ipv6.place
         self.mark = object()
         """Of what was located here, without keeping any of it alive."""
-        self.young: dict[str | None, Located] = {}
-        self.old: dict[str | None, Located] = {}
+        self.young: dict[int | str, Located] = {}
+        """By number if it is a plain IPv4 address, else by text."""
+        self.old: dict[int | str, Located] = {}
 
-    def locate(self, text: str | None) -> Located:
-        """HOT PATH: the answer for a text that is not among the young; quickest for a plain IPv4 address."""
-        if not text:
-            return UNKNOWN
-        found = self.old.get(text)
-        if found is not None:
-            return self._remembered(text, found)
-        if ":" in text:
-            return self._ipv6(text)
+    def locate_ipv4(self, text: str) -> Located:
+        """HOT PATH: the answer for a text without a colon; quickest for a plain IPv4 address."""
         try:
             number = from_bytes(inet_pton(AF_INET, text))
         except (OSError, ValueError):
-            return self._remembered(text, self._dressed(text))
+            return self._remembered(text) or self._remember(text, self._dressed(text))
         wide = self.index[number >> 16]
-        if wide > SPECIAL:
+        if wide > SPECIAL:  # is found as quickly as among those that were located before
             place = self.places[wide]
-        elif wide == NARROW or number >> 8 not in self.special4:
+            return new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
+        found = self._remembered(number)
+        if found is not None:
+            return found
+        if wide == NARROW or number >> 8 not in self.special4:
             place = self.place4(text)
         else:
             place = self.snapshot.ipv4.special_place(Address(IPV4_MAPPED | number), text)
-        found = new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
-        # What is wide is found as quickly as among those that were located before.
-        return found if wide > SPECIAL else self._remembered(text, found)
+        return self._remember(
+            number, new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
+        )
 
-    def _remembered(self, text: str, found: Located) -> Located:
-        """The same answer, kept; garbage is not, so that it cannot push out what is."""
-        if found.address is not None:
-            if len(self.young) >= MEMO_SIZE:
-                self._age()
-            self.young[text] = found
-        return found
-
-    def _age(self) -> None:
-        self.old, self.young = self.young, {}
-
-    def _ipv6(self, text: str) -> Located:
-        """HOT PATH: for an IPv6 address without anything around it."""
+    def locate(self, text: str) -> Located:
+        """HOT PATH: the answer for any text; quickest for an IPv6 address without anything around it."""
+        found = self._remembered(text)
+        if found is not None:
+            return found
         try:
             packed = inet_pton(AF_INET6, text)
         except (OSError, ValueError):
-            return self._remembered(text, self._dressed(text))
+            return self._remember(text, self._dressed(text))
         number, lead = from_bytes(packed), packed[0]
         if lead >> 5 != 1 or number >> 96 in self.special6 or (lead == 0x20 and packed[1] == 2):
-            return self._remembered(text, self._unwrapped(number))
+            return self._remember(text, self._unwrapped(number))
         place = self.place6(text)
-        if len(self.young) >= MEMO_SIZE:
-            self._age()
-        self.young[text] = found = new(Located, (place.status, number, place.location, place.reserved))
+        return self._remember(text, new(Located, (place.status, number, place.location, place.reserved)))
+
+    def _remembered(self, key: int | str) -> Located | None:
+        """HOT PATH: what was located of late; it stays for longer."""
+        found = self.young.get(key)
+        if found is None:
+            found = self.old.get(key)
+            if found is not None:
+                self._remember(key, found)
+        return found
+
+    def _remember(self, key: int | str, found: Located) -> Located:
+        """HOT PATH: the same answer, kept; garbage is not, so that it cannot push out what is."""
+        if found.address is not None:
+            if len(self.young) >= MEMO_SIZE:
+                self.old, self.young = self.young, {}
+            self.young[key] = found
         return found
 
     def _unwrapped(self, number: int) -> Located:

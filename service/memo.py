@@ -134,6 +134,15 @@ class _Queue:
             self._gone = 0
 
 
+class Goings:
+    """How often a cell went from one of the bounds that share it: while the count stays, every cell is where it was."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Table:
     cells: dict[Any, Cell[Any]]
@@ -143,8 +152,9 @@ class _Table:
 class Bound:
     """So many bytes, for all memos that share it."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, goings: Goings | None = None) -> None:
         self.limit_bytes = limit_bytes
+        self.goings = goings or Goings()
         self.largest_bytes = limit_bytes // LARGEST_PART
         self.evictions = 0
         self._tables: list[_Table] = []
@@ -184,6 +194,7 @@ class Bound:
         """Let a cell in for another of the same key; it may have to go at once."""
         queue = self._queue(old)
         queue.leave(old)
+        self.goings.count += 1
         cell.visits = old.visits
         queue.push(cell)
         self._make_room(0)
@@ -192,6 +203,7 @@ class Bound:
         """Count a cell as gone that was dropped."""
         self._queue(cell).leave(cell)
         self._count -= 1
+        self.goings.count += 1
         self._trim_ghosts()
 
     def _queue(self, cell: Cell[Any]) -> _Queue:
@@ -237,6 +249,7 @@ class Bound:
     def _evict(self, cell: Cell[Any], *, is_remembered: bool) -> None:
         self.evictions += 1
         self._count -= 1
+        self.goings.count += 1
         table = self._tables[cell.table]
         del table.cells[cell.key]
         if is_remembered:

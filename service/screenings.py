@@ -92,6 +92,8 @@ class Screenings:
         self._dossiers = dossiers
         self.limits = limits or Limits.of(MEMO_MIB * MIB)
         self._bounds = Bounds.of(self.limits)
+        self.goings = self._bounds.goings
+        """Of what is memorised here."""
         self._accounts = Shelf(program, AccountIs, screen, self._bounds)
         self._resources = Shelf(program, ResourceIs, screen_resource, self._bounds)
         self._unknown: Memo[str, Entry[AccountFacts]] = Memo(self._bounds.strangers)

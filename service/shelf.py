@@ -17,7 +17,7 @@ from service.decide import Screened
 from service.dependants import Dependants
 from service.dossiers import Dated
 from service.faces import Faces
-from service.memo import Bound, Memo
+from service.memo import Bound, Goings, Memo
 from service.strangers import Naming, Strangers, is_unknown
 
 F = TypeVar("F", AccountFacts, ResourceFacts)
@@ -89,10 +89,14 @@ class Bounds:
     strangers: Bound
     faces_bytes: int
     """For each kind."""
+    goings: Goings
+    """Of both bounds."""
 
     @classmethod
     def of(cls, limits: Limits) -> "Bounds":
-        return cls(Bound(limits.registered_bytes), Bound(limits.strangers_bytes), limits.profiles_bytes // 2)
+        goings = Goings()
+        registered, strangers = Bound(limits.registered_bytes, goings), Bound(limits.strangers_bytes, goings)
+        return cls(registered, strangers, limits.profiles_bytes // 2, goings)
 
 
 Screen = Callable[[Program, F, datetime], Screening]

@@ -12,7 +12,7 @@ from service.decide import Answer, Hits
 from service.decision_log.fragments import Fragments, clipped
 from service.decision_log.freezing import Frozen, encode, written
 from service.decision_log.hits import HitLines
-from service.geo.addresses import IPV4_MASK, text_of
+from service.geo.addresses import text_of
 
 Addresses: TypeAlias = Literal["masked", "full", "none"]
 """How much of an address is recorded."""
@@ -116,8 +116,11 @@ def _masked(address: Address | None) -> str | None:
     if address is None:
         return None
     if address >> 32 == IPV4_MAPPED >> 32:
-        low = address & IPV4_MASK
-        return _OCTETS[low >> 24] + _OCTETS[low >> 16 & 0xFF] + _LAST_OCTETS[low >> 8 & 0xFF]
+        octets = address.to_bytes(16)
+        return f"{_OCTETS[octets[12]]}{_OCTETS[octets[13]]}{_LAST_OCTETS[octets[14]]}"
+    kept = address >> 80
+    if kept & 0xFFFF:  # then the zeros that `::` stands for are those that were masked
+        return f"{kept >> 32:x}:{kept >> 16 & 0xFFFF:x}:{kept & 0xFFFF:x}::/48"
     return inet_ntop(AF_INET6, address.to_bytes(16)[:_KEPT_BYTES] + _MASKED_BYTES) + f"/{MASKED_BITS[6]}"
 
 

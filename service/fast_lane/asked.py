@@ -5,73 +5,140 @@ the question is looked at anew. A question is kept when it comes for the second 
 cost next to nothing, and push out nothing.
 """
 
-from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from sys import getsizeof
 from typing import Final, TypeAlias
 
-from rules.facts import AccountFacts, ResourceFacts
 from service.decide import Settled
+from service.fast_lane.check_heads import CheckHead
+from service.fast_lane.questions import Question
 from service.fast_lane.ready import Ready
-from service.memo import Bound, Cell, Memo
-from service.shelf import Entry
+from service.memo import MOST_VISITS, Bound, Cell, Goings, Memo
+from service.screenings import Cells
 
 FIXED_BYTES: Final = 1_250
 """About what one takes beside its bytes: itself, what it settles, and the address."""
-TIMES_BODY: Final = 3
-"""A body is kept, and its texts in what it settles and in the memos that it leads to."""
-TIMES_WORDS: Final = 2
+TIMES_TEXTS: Final = 2
+"""Beside the key, its texts are kept in what it settles and in the memos that it leads to."""
 
 UNNUMBERED: Final = 0
 """The number of a question that is not kept."""
 _numbers: Final = count(1)
 """Of all questions that are ever kept in this process."""
-_SETS: Final = 524_288
-_TAGS: Final = 255
+_SETS: Final = 1 << 19
+_SET_BITS: Final = 2 * _SETS - 2
+_UNSEEN: Final = -1
 
 
 Words: TypeAlias = tuple[str, str, str, str]
 """Account, resource, action and address of a question."""
-# Plain tuples: to unpack a named one takes a call for each of its members.
+# A plain tuple: to unpack a named one takes a call for each of its members.
 Found: TypeAlias = tuple[Cell[Ready], Settled, bytes, int]
 """The answer to a question, what it settles, how gateways are told where the address is, and its number: see `Hits`."""
-Asked: TypeAlias = tuple[Found, Cell[Entry[AccountFacts]], Cell[Entry[ResourceFacts]], object, bool]
-"""A question that is kept, and what its answer stands on: account, resource, and what said where the address is (see
-`MemorisedLocations.memo`); and whether what is known of the two is not right for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A head whose caller is admitted."""
+
+    body_bytes: int
+    ending: bytes
+    """Of the answer's head, as far as the request that was read says."""
+    recurs: bool
+    """More requests may begin with the same bytes."""
+    generation: object
+    """Of the keys: with another one, the head must be read again."""
+    key_id: str | None
+    until: datetime | None
+    """When the key expires; None if never."""
+    question: Question | None = None
+    """What a gateway asks by the head alone; None: the body asks."""
+    check: CheckHead | None = None
+    """That head, if there is one."""
+    words: Words | None = None
+    """The same question, by which it is known again, whatever else the head says; None: the bytes are as good."""
+    tail: bytes = b""
+    """What ends Cordon's headers of a permission; empty if that is another each time."""
+
+
+class Asked:
+    """A question that is kept, and what its answer stands on."""
+
+    __slots__ = ("_account", "_resource", "found", "is_dated", "mark", "seen")
+
+    def __init__(self, found: Found, cells: Cells, mark: object) -> None:
+        answer, settled, country, _ = found
+        self.found: Found = (answer, settled, country, next(_numbers))
+        self.mark = mark
+        """Of what said where the address is: see `MemorisedLocations.memo`."""
+        account, resource = cells
+        self._account, self._resource = account, resource
+        self.is_dated = account.value.is_dated or resource.value.is_dated
+        """What is known of the two is not right for ever."""
+        self.seen = _UNSEEN
+        """Count of goings at which all cells were there."""
+
+    def holds(self, goings: Goings, at: datetime) -> bool:
+        """HOT PATH: whether all that it stands on is right at that time; it may be that the address is elsewhere."""
+        if self.seen != goings.count:
+            answer, account, resource = self.found[0], self._account, self._resource
+            if not (account.place and resource.place and answer.place):
+                return False
+            for cell in (account, resource, answer):
+                if cell.visits < MOST_VISITS:
+                    cell.visits += 1
+            self.seen = goings.count
+        return not self.is_dated or (self._account.value.is_right(at) and self._resource.value.is_right(at))
+
+
+class Whole(Asked):
+    """A question with its head: all of a request."""
+
+    __slots__ = ("known",)
+
+    def __init__(self, found: Found, cells: Cells, mark: object, known: Known) -> None:
+        super().__init__(found, cells, mark)
+        self.known = known
 
 
 class AskedBefore:
-    """The questions asked before, of one program: by the bytes that ask, or by the words of a gateway."""
+    """The questions asked before, of one program.
+
+    By the bytes of whole requests, for each lane its own: what one has admitted, the other has not. By the bytes of a
+    body, or the words of a gateway, where heads differ.
+    """
 
     def __init__(self, limit_bytes: int) -> None:
-        self._memo: Memo[Hashable, Asked] = Memo(Bound(limit_bytes))
+        bound = Bound(limit_bytes)
+        self.requests: tuple[Memo[bytes, Whole], Memo[bytes, Whole]] = (Memo(bound), Memo(bound))
+        """By all bytes of a request without an id: of the lane that admits nobody by itself, and of the other."""
+        self.questions: Memo[bytes | Words, Asked] = Memo(bound)
+        """By what asks, whatever the head is."""
         self._marks = bytearray(2 * _SETS)
         """A byte of the hash of each question that came of late, in the set that the rest of it says: the last two."""
-        self.find: Callable[[Hashable], Cell[Asked] | None] = self._memo.find
-        """HOT PATH: see `Memo.find`."""
 
     def __len__(self) -> int:
-        return len(self._memo)
+        return len(self.questions) + sum(map(len, self.requests))
 
-    def has_come(self, key: Hashable) -> bool:
+    def has_come(self, key: bytes | Words) -> bool:
         """HOT PATH: whether a question came before, of late; from now on it has."""
-        rest, tag = divmod(hash(key), _TAGS)
-        place, tag, marks = rest % _SETS * 2, tag + 1, self._marks
+        digest, marks = hash(key), self._marks
+        place, mark = digest & _SET_BITS, digest >> 24 & 0xFF or 0xFF
         last = marks[place]
-        if tag in (last, marks[place + 1]):
+        if last == mark or marks[place + 1] == mark:
             return True
-        marks[place], marks[place + 1] = tag, last
+        marks[place] = mark
+        marks[place + 1] = last
         return False
 
-    def keep(self, key: bytes | Words, asked: Asked) -> None:
-        """Keep a question, under a number of its own."""
-        (answer, settled, country, _), account, resource, mark, is_dated = asked
-        numbered = (answer, settled, country, next(_numbers))
-        self._memo.put(key, (numbered, account, resource, mark, is_dated), FIXED_BYTES + _texts_bytes(key))
+    def keep_request(self, request: bytes, whole: Whole, body_bytes: int, *, is_admitted: bool) -> None:
+        """Keep a request, of the lane that admits whoever asks or of the other."""
+        size_bytes = FIXED_BYTES + getsizeof(request) + TIMES_TEXTS * body_bytes
+        self.requests[is_admitted].put(request, whole, size_bytes)
 
-
-def _texts_bytes(key: bytes | Words) -> int:
-    """About what the texts of a question take."""
-    if isinstance(key, bytes):
-        return TIMES_BODY * getsizeof(key)
-    return TIMES_WORDS * sum(map(getsizeof, key))
+    def keep_question(self, key: bytes | Words, asked: Asked) -> None:
+        """Keep a question."""
+        texts_bytes = getsizeof(key) if isinstance(key, bytes) else sum(map(getsizeof, key))
+        self.questions.put(key, asked, FIXED_BYTES + (1 + TIMES_TEXTS) * texts_bytes)

@@ -1,7 +1,7 @@
 """Answers a plain question from what is at hand: caller, screenings, location, and the answer to the like before.
 
 An answer is ready for whoever is in the same position: an account, a resource and a location that decide alike, the
-same stretch of addresses, and the same action. Who asks again in the same words is spared even the looking up: see
+same stretch of addresses, and the same action. Who asks again in the same bytes is spared even the looking up: see
 `asked`. No await, no I/O and no model object on the way; where anything is missing, nothing is done and nothing is
 noted, and the ordinary way takes the request from the beginning.
 
@@ -10,7 +10,7 @@ answers are sent and recorded together at its end.
 """
 
 from asyncio import Transport, get_running_loop
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from rules.evaluate import evaluate
 from rules.facts import Request
 from service.decide import ACTION_LENGTH, AccessRequest, Answer, Hits, Located, Locations, Recorder, Settled
-from service.fast_lane.asked import UNNUMBERED, Found, Words
+from service.fast_lane.asked import UNNUMBERED, Asked, Found, Known, Whole, Words
 from service.fast_lane.check_heads import CheckHead, read_check, tail_of
 from service.fast_lane.derived import Derived, Position, derived_of
 from service.fast_lane.heads import Head, Headers
@@ -71,43 +71,20 @@ class Suppliers:
     new_id: Callable[[], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A head whose caller is admitted."""
-
-    body_bytes: int
-    ending: bytes
-    """Of the answer's head, as far as the request that was read says."""
-    recurs: bool
-    """More requests may begin with the same bytes."""
-    generation: object
-    """Of the keys: with another one, the head must be read again."""
-    key_id: str | None
-    until: datetime | None
-    """When the key expires; None if never."""
-    question: Question | None = None
-    """What a gateway asks by the head alone; None: the body asks."""
-    check: CheckHead | None = None
-    """That head, if there is one."""
-    words: Words | None = None
-    """The same question, by which it is known again, whatever else the head says; None: the body is as good."""
-    tail: bytes = b""
-    """What ends Cordon's headers of a permission; empty if that is another each time."""
-
-
 class Turn:
     """What all requests of one turn of the event loop are decided by."""
 
-    __slots__ = ("at", "derived", "find_asked", "frame", "snapshot", "window")
+    __slots__ = ("at", "derived", "find_request", "frame", "goings", "snapshot", "window")
 
-    def __init__(self, snapshot: Snapshot, at: datetime, headers: DefaultHeaders) -> None:
+    def __init__(self, snapshot: Snapshot, at: datetime, headers: DefaultHeaders, *, is_admitting: bool) -> None:
         self.snapshot = snapshot
+        self.goings = snapshot.screenings.goings
         self.at = at
         derived = self.derived = derived_of(snapshot)
         self.frame = derived.frame(snapshot, headers, at)
         self.window = derived.window
         """INVARIANT: the other lane, whose turn began later, may have come to another: then this turn is over."""
-        self.find_asked = derived.asked.find
+        self.find_request = derived.asked.requests[is_admitting].find
 
 
 class FastLane:
@@ -198,10 +175,47 @@ class FastLane:
             return Admission(self._callers.generation)
         return self._callers.admission(authorization, api_key)
 
-    def answer(self, known: Known, ending: bytes, body: bytes, headers: DefaultHeaders) -> bytes | None:
+    def again(self, request: bytes, headers: DefaultHeaders) -> bytes | None:
+        """HOT PATH: the whole answer to a request that came before in the same bytes; None if there is none so.
+
+        `headers`: those that the server puts before every answer's own.
+        """
+        snapshot, turn = self._programs.newest, self._turn
+        if turn is None or turn.snapshot is not snapshot or turn.window is not turn.derived.window:
+            turn = self._begun(headers) if self._is_known(snapshot, request) else None
+            if turn is None:
+                return None
+        cell = turn.find_request(request)
+        if cell is None:
+            return None
+        asked, goings, at = cell.value, turn.goings, turn.at
+        known = asked.known
+        if known.generation is not self._callers.generation or asked.mark is not self._locations.memo.mark:
+            return None
+        if (asked.seen != goings.count or asked.is_dated) and not asked.holds(goings, at):
+            return None
+        if known.until is not None and known.until <= at:
+            return None
+        if cell.visits < MOST_VISITS:
+            cell.visits += 1
+        answer, settled, _, number = asked.found
+        ready, frame, decision_id = answer.value, turn.frame, self._new_id()
+        if ready.data_bytes != frame.data_bytes:
+            ready.fit(frame)
+        if known.key_id is not None:
+            self._callers.admitted(known.key_id, at)
+        ids, questions, numbers = self._asked_again
+        ids.append(decision_id)
+        questions.append(settled)
+        numbers.append(number)
+        return b"".join((frame.lines_of_json, ready.start, decision_id.encode(), ready.middle, frame.data, ready.tail))
+
+    def answer(
+        self, known: Known, ending: bytes, body: bytes, headers: DefaultHeaders, request: bytes | None = None
+    ) -> bytes | None:
         """HOT PATH: the whole answer; None if the ordinary way must give it.
 
-        `ending`: of the answer's head. `headers`: those that the server puts before every answer's own.
+        `ending`: of the answer's head. `headers`: see `again`. `request`: all of it, if it may come again like this.
         """
         turn = self._turn
         if turn is None or turn.snapshot is not self._programs.newest or turn.window is not turn.derived.window:
@@ -211,20 +225,22 @@ class FastLane:
         at, frame = turn.at, turn.frame
         if known.until is not None and known.until <= at:
             return None
-        found = self._asked_before(turn, known.words or body) or self._looked_up(turn, known, body)
+        found = self._asked_before(turn, known.words or body) if request is None else None
+        found = found or self._looked_up(turn, known, body, request)
         if found is None:
             return None
         answer, settled, country, number = found
         ready = answer.value
         if known.check is not None and ready.decision.effect != "allow":
             return None
-        if ready.frame is not frame:
-            ready.put_into(frame)
+        if ready.data_bytes != frame.data_bytes:
+            ready.fit(frame)
         decision_id = self._new_id()
         if known.key_id is not None:
             self._callers.admitted(known.key_id, at)
         if known.check is None:
-            parts: tuple[bytes, ...] = (ready.head, ending, ready.beginning, decision_id.encode(), ready.rest)
+            before: tuple[bytes, ...] = (frame.lines_of_json, ready.length, ending, ready.beginning)
+            parts = (*before, decision_id.encode(), ready.middle, frame.data, ready.tail)
         else:
             said = (ID_BEGINNING, decision_id.encode(), ready.said, country, ready.duties)
             parts = (frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending)
@@ -233,6 +249,11 @@ class FastLane:
         questions.append(settled)
         numbers.append(number)
         return b"".join(parts)
+
+    def _is_known(self, snapshot: Snapshot | None, request: bytes) -> bool:
+        """Whether the request may have an answer, so that a turn is worth its beginning."""
+        derived: Derived | None = None if snapshot is None else snapshot.screenings.derived
+        return derived is not None and derived.asked.requests[self._is_admitting].find(request) is not None
 
     def _begun(self, headers: DefaultHeaders) -> Turn | None:
         """A turn; None if nothing can be answered in it."""
@@ -245,31 +266,22 @@ class FastLane:
             loop.call_soon(self.send)
         else:
             self._end(self._turn)
-        self._turn = Turn(snapshot, at, headers)
+        self._turn = Turn(snapshot, at, headers, is_admitting=self._is_admitting)
         return self._turn
 
-    def _asked_before(self, turn: Turn, key: Hashable) -> Found | None:
+    def _asked_before(self, turn: Turn, key: bytes | Words) -> Found | None:
         """HOT PATH: what was kept of a question, if all that it stands on still holds."""
-        cell = turn.find_asked(key)
+        cell = turn.derived.asked.questions.find(key)
         if cell is None:
             return None
-        found, account, resource, mark, is_dated = cell.value
-        answer, _, _, _ = found
-        if not (account.place and resource.place and answer.place) or mark is not self._locations.memo.mark:
-            return None
-        if is_dated and not (account.value.is_right(turn.at) and resource.value.is_right(turn.at)):
+        asked = cell.value
+        if asked.mark is not self._locations.memo.mark or not asked.holds(turn.goings, turn.at):
             return None
         if cell.visits < MOST_VISITS:
             cell.visits += 1
-        if account.visits < MOST_VISITS:
-            account.visits += 1
-        if resource.visits < MOST_VISITS:
-            resource.visits += 1
-        if answer.visits < MOST_VISITS:
-            answer.visits += 1
-        return found
+        return asked.found
 
-    def _looked_up(self, turn: Turn, known: Known, body: bytes) -> Found | None:
+    def _looked_up(self, turn: Turn, known: Known, body: bytes, request: bytes | None) -> Found | None:
         """HOT PATH: the answer, and what it stands on; None if anything of it is missing."""
         question, mark = known.question or read_question(body), self._locations.memo.mark
         if question is None or len(question.action.name) > ACTION_LENGTH:
@@ -281,15 +293,19 @@ class FastLane:
         located, action = self._locations.locate(question.context.ip), question.action.name
         _, number, country = derived.find_place(id(located.location)) or derived.places.place(located.location)
         named = action if action in derived.actions else ""  # actions that no rule names are all alike
-        position = (account.screened.face, resource.screened.face, number, derived.stretch(located), named)
+        stretch = derived.stretch(located) if derived.edges else 0
+        position = (account.screened.face, resource.screened.face, number, stretch, named)
         answer = derived.find_answer(position) or self._made(turn, position, cells, located)
         if answer.visits < MOST_VISITS:
             answer.visits += 1
         settled = new(Settled, (account.screened, resource.screened, action, located, answer.value.decision))
         found = (answer, settled, country, UNNUMBERED)
-        key = known.words or body
-        if derived.asked.has_come(key):
-            derived.asked.keep(key, (found, *cells, mark, account.is_dated or resource.is_dated))
+        asked = derived.asked
+        if asked.has_come(request or known.words or body):
+            if request is not None:
+                asked.keep_request(request, Whole(found, cells, mark, known), len(body), is_admitted=self._is_admitting)
+            else:
+                asked.keep_question(known.words or body, Asked(found, cells, mark))
         return found
 
     def _made(self, turn: Turn, position: Position, cells: Cells, located: Located) -> Cell[Ready]:

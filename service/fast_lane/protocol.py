@@ -4,8 +4,9 @@ Requests that the lane leaves alone are handed to uvicorn as if nobody had looke
 control and shutdown stay uvicorn's. A request is looked at only when nothing else is under way on its connection, so
 that answers keep the order of the requests, and only if all of it is there.
 
-Two ways in: a head that was seen before (the same bytes between two messages, the request's own id apart) is not parsed
-again; any other is parsed by uvicorn's parser first. Answers are sent once all that arrived in this turn of the event
+Three ways in: a request that came before in the same bytes, all of it, is known at one look; a head that was seen
+before (the same bytes between two messages, the request's own id apart) is not parsed again; any other is parsed by
+uvicorn's parser first. Answers are sent once all that arrived in this turn of the event
 loop is decided: a client that sleeps is woken by the first of them, and awake for the others.
 """
 
@@ -17,11 +18,13 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.fast_lane.asked import Known
 from service.fast_lane.check_heads import CHECK_PATH
 from service.fast_lane.heads import HEAD_LIMIT_BYTES, PLAIN_ENDING, read_head, without_id
-from service.fast_lane.lane import FastLane, Known
+from service.fast_lane.lane import FastLane
 from service.gateways.authzen import EVALUATION_PATH
 from service.gateways.wire import DOOR
+from service.memo import MOST_VISITS
 
 END_OF_HEAD: Final = b"\r\n\r\n"
 REQUEST_LINE: Final = b"POST %b HTTP/1.1\r\n" % EVALUATION_PATH.encode()
@@ -60,17 +63,16 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._answered_at = 0.0
 
     def data_received(self, data: bytes) -> None:
-        """HOT PATH: answer a request whose head is known; have anything else parsed."""
+        """HOT PATH: answer a request that is known, or whose head is; have anything else parsed."""
         cycle: RequestResponseCycle | None = self.cycle
         if self._is_between_messages and (cycle is None or cycle.response_complete) and not self.flow.write_paused:
-            end = data.find(END_OF_HEAD) + _END_BYTES
-            head = data[:end]
-            heads = self.lane.heads
-            known, ending = heads.get(head), PLAIN_ENDING
-            if known is None:
-                head, ending = without_id(head)
-                known = heads.get(head)
-            if known is not None and len(data) == end + known.body_bytes and self._answer(known, ending, data[end:]):
+            try:
+                answer = self.lane.again(data, self.server_state.default_headers) or self._answer_by_head(data)
+            except Exception as error:  # a fault of ours must not keep the ordinary way from answering
+                self.report(error)
+                answer = None
+            if answer is not None:
+                self._give(answer)
                 return
             self._alone, self._has_begun = data, False
         self._end_turn()  # what uvicorn writes comes after it
@@ -80,22 +82,44 @@ class FastLaneProtocol(HttpToolsProtocol):
             body, self._held, self._held_body = self._held_body, None, b""
             self._release(body)
 
-    def _answer(self, known: Known, ending: bytes, body: bytes) -> bool:
-        """HOT PATH: answer, if the lane can."""
-        try:
-            answer = self.lane.answer(known, ending, body, self.server_state.default_headers)
-        except Exception as error:  # a fault of ours must not keep the ordinary way from answering
-            self.report(error)
-            return False
-        if answer is None:
-            return False
+    def _answer_by_head(self, data: bytes) -> bytes | None:
+        """HOT PATH: the answer to a request whose head is known, if the lane has one."""
+        end = data.find(END_OF_HEAD) + _END_BYTES
+        head, find = data[:end], self.lane.heads.find
+        cell, ending = find(head), PLAIN_ENDING
+        has_id = cell is None
+        if cell is None:
+            head, ending = without_id(head)
+            cell = find(head)
+            if cell is None:
+                return None
+        if cell.visits < MOST_VISITS:
+            cell.visits += 1
+        known = cell.value
+        if len(data) != end + known.body_bytes:
+            return None
+        request = None if has_id or known.words is not None else data
+        return self.lane.answer(known, ending, data[end:], self.server_state.default_headers, request)
+
+    def _give(self, answer: bytes) -> None:
+        """HOT PATH: have an answer sent at the end of this turn."""
         lane = self.lane
         lane.answers.append((self.transport, answer))
         self.server_state.total_requests += 1
         self._answered_at = lane.began
         if self.timeout_keep_alive_task is None:
             self._close_in(self.timeout_keep_alive)
-        return True
+
+    def _answer_parsed(self, known: Known, body: bytes) -> bool:
+        """Answer a request whose head was parsed, if the lane can."""
+        try:
+            answer = self.lane.answer(known, known.ending, body, self.server_state.default_headers)
+        except Exception as error:  # as above
+            self.report(error)
+            return False
+        if answer is not None:
+            self._give(answer)
+        return answer is not None
 
     def on_message_begin(self) -> None:
         """Note that the parser is within a message."""
@@ -127,7 +151,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             end = self._alone.find(END_OF_HEAD) + _END_BYTES
             if self._alone[end:] == body:  # what was received is this head and this body, and nothing else
                 self._remember(self._alone[:end], held)
-                if self._answer(held, held.ending, body):
+                if self._answer_parsed(held, body):
                     return
             self._release(body)
         super().on_message_complete()

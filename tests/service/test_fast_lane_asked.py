@@ -1,20 +1,22 @@
 """A question that comes again in the same bytes is answered as if it came for the first time, whatever has changed."""
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.decide import ACTION_LENGTH, Hits
-from service.fast_lane.asked import AskedBefore
+from service.fast_lane.asked import AskedBefore, Whole, Words
+from service.fast_lane.derived import ANSWERS_BYTES
 from service.fast_lane.lane import FastLane
 from service.fast_lane.protocol import FastLaneProtocol
 from service.locations import open_locations
-from service.memo import GONE
+from service.memo import CELL_BYTES, GONE, LARGEST_PART, MOST_VISITS, Memo
 from tests.service.address_databases import maxmind_city, write_database
 from tests.service.both_ways import Pair, pair_over
 from tests.service.conftest import NOW, write_world
@@ -68,17 +70,29 @@ def routes_in(directory: Path) -> Path:
     return file
 
 
-def is_kept(pair: Pair, key: Hashable) -> bool:
-    """Whether a question is known by its bytes, or words."""
+def is_kept(pair: Pair, key: bytes | Words) -> bool:
+    """Whether a request is known by its bytes, or a question by its own, or its words."""
     derived = pair.fast.programs.current.screenings.derived
-    return derived is not None and derived.asked.find(key) is not None
+    if derived is None:
+        return False
+    asked: AskedBefore = derived.asked
+    memos: tuple[Memo[Any, Any], ...] = (asked.questions, *asked.requests)
+    return any(memo.find(key) is not None for memo in memos)
+
+
+def kept_of(pair: Pair, account: str) -> Whole:
+    """What is kept of a question that is known by its bytes."""
+    cell = pair.fast.programs.current.screenings.derived.asked.requests[False].find(ask(account))
+    assert cell is not None
+    one: Whole = cell.value
+    return one
 
 
 def ask_often(pair: Pair, account: str, ip: str = "8.8.8.8") -> bytes:
     """Ask until the question is known by its bytes, and then twice more; the last answer."""
-    for _ in range(3):
+    for _ in range(4):
         pair.both([ask(account, ip)])
-    assert is_kept(pair, body(account, ip))
+    assert is_kept(pair, ask(account, ip))
     before = pair.answered
     received = pair.both([ask(account, ip)] * 2).received
     assert pair.answered - before == 2
@@ -112,9 +126,49 @@ def test_the_end_of_an_interest_and_of_a_rule_are_seen(pair: Pair) -> None:
 def test_a_question_is_kept_once_it_has_come_twice(pair: Pair) -> None:
     ask_often(pair, "acct-near")
     pair.both([ask("acct-near", "8.8.4.4")])
-    assert not is_kept(pair, body("acct-near", "8.8.4.4"))
+    assert not is_kept(pair, ask("acct-near", "8.8.4.4"))
     pair.both([ask("acct-near", "8.8.4.4")])
-    assert is_kept(pair, body("acct-near", "8.8.4.4"))
+    assert is_kept(pair, ask("acct-near", "8.8.4.4"))
+
+
+def test_requests_with_ids_of_their_own_are_known_by_their_bodies(pair: Pair) -> None:
+    requests = [plain_request(body("acct-near"), JSON, b"X-Request-ID: %d" % number) for number in range(8)]
+    pair.both(requests[:5])
+    asked: AskedBefore = pair.fast.programs.current.screenings.derived.asked
+    assert asked.questions.find(body("acct-near")) is not None
+    assert not any(map(len, asked.requests))
+    before = pair.answered
+    received = pair.both(requests[5:]).received
+    assert pair.answered == before + 3
+    assert [received.count(b"x-request-id: %d\r\n" % number) for number in (5, 6, 7)] == [1, 1, 1]
+
+
+def test_the_age_of_the_data_is_told_whatever_its_length(pair: Pair) -> None:
+    ask_often(pair, "acct-near")
+    before = pair.answered
+    lengths = set()
+    for seconds in (1, 8, 9, 10, 11, 99, 100, 101, 5, 99_999, 100_000):
+        pair.clock.now = NOW + timedelta(seconds=seconds)
+        with_id = plain_request(body("acct-near"), JSON, b"X-Request-ID: 7")
+        lengths.add(len(pair.both([ask("acct-near"), with_id]).received))
+    assert pair.answered > before + 11
+    assert len(lengths) > 2
+
+
+def test_an_answer_that_made_room_for_others_is_made_anew(pair: Pair) -> None:
+    expected = [ask_often(pair, account) for account in ("acct-half", "acct-near")][1]
+    one = kept_of(pair, "acct-near")
+    answer = one.found[0]
+    answers = pair.fast.programs.current.screenings.derived.answers
+    other = kept_of(pair, "acct-half").found[0].value
+    for number in range(50):
+        key = (number, 0, 0, 0, "other")
+        answers.put(key, other, ANSWERS_BYTES // LARGEST_PART - CELL_BYTES)
+        for _ in range(MOST_VISITS):
+            answers.get(key)
+    assert answer.place == GONE
+    assert pair.both([ask("acct-near")] * 2).received == expected
+    assert kept_of(pair, "acct-near") is not one
 
 
 def test_the_metrics_say_how_many_questions_are_known(pair: Pair) -> None:
@@ -133,8 +187,8 @@ def test_a_scan_leaves_no_question_behind(pair: Pair) -> None:
     ask_often(pair, "acct-near")
     addresses = [f"8.{high}.{low}.1" for high in range(4) for low in range(250)]
     pair.both([ask("acct-near", address) for address in addresses])
-    assert not any(is_kept(pair, body("acct-near", address)) for address in addresses)
-    assert is_kept(pair, body("acct-near"))
+    assert not any(is_kept(pair, ask("acct-near", address)) for address in addresses)
+    assert is_kept(pair, ask("acct-near"))
 
 
 @pytest.mark.parametrize(
@@ -296,15 +350,16 @@ def test_a_recorder_that_fails_keeps_no_answer_back(pair: Pair, monkeypatch: pyt
 @pytest.mark.parametrize("length", [20, 200, 1_000])
 def test_the_texts_of_a_question_count_as_what_it_takes(pair: Pair, length: int) -> None:
     ask_often(pair, "acct-near")
-    cell = pair.fast.programs.current.screenings.derived.asked.find(body("acct-near"))
-    kept = []
-    for key in (b"x" * length, ("a" * length, "b" * length, "use", "8.8.8.8")):
-        asked = AskedBefore(limit_bytes=1_000_000)
-        for number in range(1_000):
-            asked.keep(key + b"%d" % number if isinstance(key, bytes) else (*key[:3], f"{number}"), cell.value)
-        kept.append(len(asked))
-    assert kept[0] <= 1_000_000 / (3 * length)
-    assert kept[1] <= 1_000_000 / (4 * length)
+    one = kept_of(pair, "acct-near")
+    wholes, bodies, words = (AskedBefore(limit_bytes=1_000_000) for _ in range(3))
+    for number in range(1_000):
+        text = b"x" * length + b"%d" % number
+        wholes.keep_request(b"head" + text, one, len(text), is_admitted=False)
+        bodies.keep_question(text, one)
+        words.keep_question(("a" * length, "b" * length, "use", f"{number}"), one)
+    assert 0 < len(wholes) <= 1_000_000 / (3 * length)
+    assert 0 < len(bodies) <= 1_000_000 / (3 * length)
+    assert 0 < len(words) <= 1_000_000 / (4 * length)
 
 
 def test_a_long_action_is_left_to_the_ordinary_way(pair: Pair) -> None:
@@ -327,13 +382,13 @@ def test_gateways_that_ask_the_same_share_what_is_known_of_it(tmp_path: Path, lo
 
 def test_questions_take_no_more_than_their_bound(pair: Pair) -> None:
     ask_often(pair, "acct-near")
-    derived = pair.fast.programs.current.screenings.derived
-    cell = derived.asked.find(body("acct-near"))
+    one = kept_of(pair, "acct-near")
     asked = AskedBefore(limit_bytes=100_000)
     for number in range(1_000):
-        asked.keep(b"%d" % number, cell.value)
-    assert asked.find(b"999") is not None
-    assert sum(asked.find(b"%d" % number) is not None for number in range(1_000)) < 200
+        asked.keep_question(b"%d" % number, one)
+        asked.keep_request(b"%d" % number, one, 0, is_admitted=number % 2 == 0)
+    assert asked.questions.find(b"999") is not None
+    assert 50 < len(asked) < 100
 
 
 def test_of_many_questions_that_come_in_turn_each_is_known_the_second_time() -> None:

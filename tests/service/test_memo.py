@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.memo import CELL_BYTES, CHANCES, GONE, MOST_VISITS, Bound, Memo
+from service.memo import CELL_BYTES, CHANCES, GONE, MOST_VISITS, Bound, Cell, Goings, Memo
 
 CELL = 1_000
 VALUE = CELL - CELL_BYTES
@@ -228,6 +228,28 @@ class Mirror:
         self.held.clear()
 
 
+def cells_of(memo: Memo[str, int], mirror: Mirror) -> list[Cell[int]]:
+    """Those of all that the memo holds."""
+    return [cell for key in mirror.held if (cell := memo.find(key))]
+
+
+def test_bounds_may_share_a_count_of_goings() -> None:
+    goings = Goings()
+    one, other = (Memo[str, str](Bound(10 * CELL, goings)) for _ in range(2))
+    for memo in (one, other):
+        memo.put("one", "one", VALUE)
+        memo.put("two", "two", VALUE)
+    assert goings.count == 0
+    one.put("one", "another", VALUE)
+    assert goings.count == 1
+    other.drop("one")
+    assert goings.count == 2
+    other.drop("one")
+    assert goings.count == 2
+    one.clear()
+    assert goings.count == 4
+
+
 keys = st.sampled_from([f"k{number}" for number in range(12)])
 steps = st.one_of(
     st.tuples(st.just("put"), st.booleans(), keys, st.sampled_from([0, 300, 1_000, 2_500, 9_000])),
@@ -242,11 +264,13 @@ def test_whatever_happens_the_bound_holds_and_what_is_got_is_what_was_put_last(
     taken: list[tuple[str, bool, str, int]], limit_bytes: int
 ) -> None:
     bound = Bound(limit_bytes)
+    before: list[Cell[int]] = []
     mirrors = Mirror(), Mirror()
     memos: tuple[Memo[str, int], Memo[str, int]] = Memo(bound, mirrors[0]), Memo(bound, mirrors[1])
     put: tuple[dict[str, int], dict[str, int]] = {}, {}
     for number, (what, which, key, size_bytes) in enumerate(taken):
         memo, model = memos[which], put[which]
+        goings = bound.goings.count
         if what == "put":
             model[key] = number
             memo.put(key, number, size_bytes)
@@ -256,12 +280,14 @@ def test_whatever_happens_the_bound_holds_and_what_is_got_is_what_was_put_last(
         elif what == "clear":
             model.clear()
             memo.clear()
+        assert bound.goings.count > goings or all(cell.place for cell in before), "none goes uncounted"
+        before = [cell for each, mirror in zip(memos, mirrors, strict=True) for cell in cells_of(each, mirror)]
         assert memo.get(key) in (None, model.get(key))
         assert bound.size_bytes <= limit_bytes
         assert len(bound) == sum(map(len, memos))
         for each, mirror in zip(memos, mirrors, strict=True):
             assert len(each) == len(mirror.held)
-            assert all((cell := each.find(key)) and cell.value == value for key, value in mirror.held.items())
+            assert [cell.value for cell in cells_of(each, mirror)] == list(mirror.held.values())
 
 
 def zipf_and_scans(seed: int) -> list[str]:
