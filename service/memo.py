@@ -135,7 +135,7 @@ class _Queue:
 
 
 class Goings:
-    """How often a cell went from one of the bounds that share it: while the count stays, every cell is where it was."""
+    """How many cells have gone from the bounds that share it: while the count stays, none has."""
 
     __slots__ = ("count",)
 

@@ -93,7 +93,7 @@ class Screenings:
         self.limits = limits or Limits.of(MEMO_MIB * MIB)
         self._bounds = Bounds.of(self.limits)
         self.goings = self._bounds.goings
-        """Of what is memorised here."""
+        """Of what is memorised here, and of what is worked out from it: see `derived`."""
         self._accounts = Shelf(program, AccountIs, screen, self._bounds)
         self._resources = Shelf(program, ResourceIs, screen_resource, self._bounds)
         self._unknown: Memo[str, Entry[AccountFacts]] = Memo(self._bounds.strangers)

@@ -90,7 +90,7 @@ class Bounds:
     faces_bytes: int
     """For each kind."""
     goings: Goings
-    """Of both bounds."""
+    """Of both bounds, and of the answers that the fast lane works out from what lies here."""
 
     @classmethod
     def of(cls, limits: Limits) -> "Bounds":

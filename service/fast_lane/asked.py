@@ -5,17 +5,18 @@ the question is looked at anew. A question is kept when it comes for the second 
 cost next to nothing, and push out nothing.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from sys import getsizeof
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from service.decide import Settled
 from service.fast_lane.check_heads import CheckHead
 from service.fast_lane.questions import Question
 from service.fast_lane.ready import Ready
-from service.memo import MOST_VISITS, Bound, Cell, Goings, Memo
+from service.memo import GONE, MOST_VISITS, Bound, Cell, Goings, Memo
 from service.screenings import Cells
 
 FIXED_BYTES: Final = 1_250
@@ -27,6 +28,10 @@ UNNUMBERED: Final = 0
 """The number of a question that is not kept."""
 _numbers: Final = count(1)
 """Of all questions that are ever kept in this process."""
+LOOKED_AT: Final = 64
+"""So many kept questions are looked at for each entry that goes: of thousands of them all, once a few hundred go."""
+MOST_GOINGS: Final = 16
+"""For so many goings in one turn of the event loop; for others in the next."""
 _SETS: Final = 1 << 19
 _SET_BITS: Final = 2 * _SETS - 2
 _UNSEEN: Final = -1
@@ -80,13 +85,17 @@ class Asked:
         self.seen = _UNSEEN
         """Count of goings at which all cells were there."""
 
+    @property
+    def stands(self) -> bool:
+        """Whether all that it stands on is still memorised, right or not."""
+        return bool(self._account.place and self._resource.place and self.found[0].place)
+
     def holds(self, goings: Goings, at: datetime) -> bool:
         """HOT PATH: whether all that it stands on is right at that time; it may be that the address is elsewhere."""
         if self.seen != goings.count:
-            answer, account, resource = self.found[0], self._account, self._resource
-            if not (account.place and resource.place and answer.place):
+            if not self.stands:
                 return False
-            for cell in (account, resource, answer):
+            for cell in (self._account, self._resource, self.found[0]):
                 if cell.visits < MOST_VISITS:
                     cell.visits += 1
             self.seen = goings.count
@@ -108,6 +117,9 @@ class AskedBefore:
 
     By the bytes of whole requests, for each lane its own: what one has admitted, the other has not. By the bytes of a
     body, or the words of a gateway, where heads differ.
+
+    A question refers to the facts that its answer rests on. So that they are not held for long once memos have let go
+    of them, kept questions are looked at in turn, some for each entry that goes.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -118,9 +130,18 @@ class AskedBefore:
         """By what asks, whatever the head is."""
         self._marks = bytearray(2 * _SETS)
         """A byte of the hash of each question that came of late, in the set that the rest of it says: the last two."""
+        self._kept: deque[tuple[Memo[Any, Any], Cell[Asked]]] = deque()
+        """All that are kept, and some that are gone, in the order in which they are looked at."""
+        self._swept = 0
+        """Goings that were answered by looking."""
 
     def __len__(self) -> int:
         return len(self.questions) + sum(map(len, self.requests))
+
+    @property
+    def waiting(self) -> int:
+        """How many wait to be looked at: those that are kept, and some that are gone."""
+        return len(self._kept)
 
     def has_come(self, key: bytes | Words) -> bool:
         """HOT PATH: whether a question came before, of late; from now on it has."""
@@ -133,12 +154,34 @@ class AskedBefore:
         marks[place + 1] = last
         return False
 
-    def keep_request(self, request: bytes, whole: Whole, body_bytes: int, *, is_admitted: bool) -> None:
+    def keep_request(self, request: bytes, whole: Whole, body_bytes: int, *, is_admitting: bool) -> None:
         """Keep a request, of the lane that admits whoever asks or of the other."""
-        size_bytes = FIXED_BYTES + getsizeof(request) + TIMES_TEXTS * body_bytes
-        self.requests[is_admitted].put(request, whole, size_bytes)
+        self._keep(self.requests[is_admitting], request, whole, getsizeof(request) + TIMES_TEXTS * body_bytes)
 
     def keep_question(self, key: bytes | Words, asked: Asked) -> None:
         """Keep a question."""
         texts_bytes = getsizeof(key) if isinstance(key, bytes) else sum(map(getsizeof, key))
-        self.questions.put(key, asked, FIXED_BYTES + (1 + TIMES_TEXTS) * texts_bytes)
+        self._keep(self.questions, key, asked, (1 + TIMES_TEXTS) * texts_bytes)
+
+    def sweep(self, goings: Goings) -> None:
+        """Let go of questions that no longer stand, if anything has gone since: of some now, of others next time."""
+        due = goings.count - self._swept
+        if due:
+            taken = min(due, MOST_GOINGS) if self._kept else due
+            self._swept += taken
+            self._look_at(taken * LOOKED_AT)
+
+    def _keep(self, memo: Memo[Any, Any], key: bytes | Words, asked: Asked, texts_bytes: int) -> None:
+        self._kept.append((memo, memo.keep(key, asked, FIXED_BYTES + texts_bytes)))
+        self._look_at(2)  # those that are gone go from the row sooner than it grows
+
+    def _look_at(self, count: int) -> None:
+        kept = self._kept
+        for _ in range(min(count, len(kept))):
+            memo, cell = kept.popleft()
+            if cell.place == GONE:
+                continue
+            if cell.value.stands:
+                kept.append((memo, cell))
+            else:
+                memo.drop(cell.key)

@@ -239,8 +239,8 @@ class FastLane:
         if known.key_id is not None:
             self._callers.admitted(known.key_id, at)
         if known.check is None:
-            before: tuple[bytes, ...] = (frame.lines_of_json, ready.length, ending, ready.beginning)
-            parts = (*before, decision_id.encode(), ready.middle, frame.data, ready.tail)
+            lead = (frame.lines_of_json, ready.length_line, ending, ready.beginning)
+            parts: tuple[bytes, ...] = (*lead, decision_id.encode(), ready.middle, frame.data, ready.tail)
         else:
             said = (ID_BEGINNING, decision_id.encode(), ready.said, country, ready.duties)
             parts = (frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending)
@@ -266,8 +266,9 @@ class FastLane:
             loop.call_soon(self.send)
         else:
             self._end(self._turn)
-        self._turn = Turn(snapshot, at, headers, is_admitting=self._is_admitting)
-        return self._turn
+        turn = self._turn = Turn(snapshot, at, headers, is_admitting=self._is_admitting)
+        turn.derived.asked.sweep(turn.goings)
+        return turn
 
     def _asked_before(self, turn: Turn, key: bytes | Words) -> Found | None:
         """HOT PATH: what was kept of a question, if all that it stands on still holds."""
@@ -300,12 +301,14 @@ class FastLane:
             answer.visits += 1
         settled = new(Settled, (account.screened, resource.screened, action, located, answer.value.decision))
         found = (answer, settled, country, UNNUMBERED)
-        asked = derived.asked
-        if asked.has_come(request or known.words or body):
+        before = derived.asked
+        if before.has_come(request or known.words or body):
             if request is not None:
-                asked.keep_request(request, Whole(found, cells, mark, known), len(body), is_admitted=self._is_admitting)
+                before.keep_request(
+                    request, Whole(found, cells, mark, known), len(body), is_admitting=self._is_admitting
+                )
             else:
-                asked.keep_question(known.words or body, Asked(found, cells, mark))
+                before.keep_question(known.words or body, Asked(found, cells, mark))
         return found
 
     def _made(self, turn: Turn, position: Position, cells: Cells, located: Located) -> Cell[Ready]:

@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 
 from service.fast_lane.asked import Known
 from service.fast_lane.check_heads import CHECK_PATH
-from service.fast_lane.heads import HEAD_LIMIT_BYTES, PLAIN_ENDING, read_head, without_id
+from service.fast_lane.heads import BODY_LIMIT_BYTES, HEAD_LIMIT_BYTES, PLAIN_ENDING, read_head, without_id
 from service.fast_lane.lane import FastLane
 from service.gateways.authzen import EVALUATION_PATH
 from service.gateways.wire import DOOR
@@ -28,6 +28,8 @@ from service.memo import MOST_VISITS
 
 END_OF_HEAD: Final = b"\r\n\r\n"
 REQUEST_LINE: Final = b"POST %b HTTP/1.1\r\n" % EVALUATION_PATH.encode()
+REQUEST_LIMIT_BYTES: Final = HEAD_LIMIT_BYTES + BODY_LIMIT_BYTES
+"""Of what is known by its bytes, or by those of its head: an id of its own included."""
 HEAD_FIXED_BYTES: Final = 600
 """About what a known head takes, its bytes apart."""
 
@@ -67,7 +69,9 @@ class FastLaneProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         if self._is_between_messages and (cycle is None or cycle.response_complete) and not self.flow.write_paused:
             try:
-                answer = self.lane.again(data, self.server_state.default_headers) or self._answer_by_head(data)
+                answer = None
+                if len(data) <= REQUEST_LIMIT_BYTES:  # longer ones are not even looked for
+                    answer = self.lane.again(data, self.server_state.default_headers) or self._answer_by_head(data)
             except Exception as error:  # a fault of ours must not keep the ordinary way from answering
                 self.report(error)
                 answer = None

@@ -60,7 +60,7 @@ class Ready:
         "data_bytes",
         "decision",
         "duties",
-        "length",
+        "length_line",
         "middle",
         "said",
         "start",
@@ -79,16 +79,16 @@ class Ready:
         """The same, after the country."""
         self.data_bytes = _UNSET
         """Length of the data that the next two are right for."""
-        self.length = b""
-        """The body's length, and the end of its line."""
+        self.length_line = b""
+        """The end of the line that says how long the body is."""
         self.start = b""
         """The same, and all up to the decision's id, where the request has no id of its own."""
 
     def fit(self, frame: Frame) -> None:
         """Make the length right for the data of another moment."""
         self.data_bytes = frame.data_bytes
-        self.length = b"%d\r\n" % (self._own_bytes + frame.data_bytes)
-        self.start = self.length + PLAIN_ENDING + self.beginning
+        self.length_line = b"%d\r\n" % (self._own_bytes + frame.data_bytes)
+        self.start = self.length_line + PLAIN_ENDING + self.beginning
 
     @property
     def size_bytes(self) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from service.decide import ACTION_LENGTH, Hits
-from service.fast_lane.asked import AskedBefore, Whole, Words
+from service.dossiers import Dated
+from service.fast_lane.asked import LOOKED_AT, MOST_GOINGS, Asked, AskedBefore, Whole, Words
 from service.fast_lane.derived import ANSWERS_BYTES
 from service.fast_lane.lane import FastLane
 from service.fast_lane.protocol import FastLaneProtocol
+from service.gateways.wire import Door
 from service.locations import open_locations
-from service.memo import CELL_BYTES, GONE, LARGEST_PART, MOST_VISITS, Memo
+from service.memo import CELL_BYTES, GONE, LARGEST_PART, MOST_VISITS, Bound, Goings, Memo
+from service.shelf import Entry
 from tests.service.address_databases import maxmind_city, write_database
 from tests.service.both_ways import Pair, pair_over
 from tests.service.conftest import NOW, write_world
@@ -45,6 +48,17 @@ MOMENTS = (
     NOW + timedelta(hours=2),
 )
 ACCOUNTS = ("acct-near", "acct-half", "nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Something that is known."""
+
+    reached: frozenset[str] = frozenset()
+    size_bytes: int = 0
+
+    def at(self, moment: datetime) -> Dated:
+        raise NotImplementedError
 
 
 def body(account: str, ip: str = "8.8.8.8") -> bytes:
@@ -129,6 +143,25 @@ def test_a_question_is_kept_once_it_has_come_twice(pair: Pair) -> None:
     assert not is_kept(pair, ask("acct-near", "8.8.4.4"))
     pair.both([ask("acct-near", "8.8.4.4")])
     assert is_kept(pair, ask("acct-near", "8.8.4.4"))
+
+
+@pytest.mark.parametrize("door", [None, "socket"])
+def test_a_request_is_known_by_all_of_its_bytes_to_the_lane_that_answered_it(
+    tmp_path: Path, loop: asyncio.AbstractEventLoop, door: Door | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = pair_over(write_world(tmp_path / "world"), loop, door=door)
+    pair.both([ask("acct-near")] * 6)
+    asked: AskedBefore = pair.fast.programs.current.screenings.derived.asked
+    assert [len(each) for each in asked.requests] == ([1, 0] if door is None else [0, 1])
+
+    def fail(*arguments: object) -> None:
+        raise AssertionError("it was looked up")
+
+    protocol = protocol_of(pair)
+    monkeypatch.setattr(protocol.lane if door is None else protocol.admitting_lane, "answer", fail)
+    before = pair.answered
+    pair.both([ask("acct-near")] * 2)
+    assert pair.answered == before + 2
 
 
 def test_requests_with_ids_of_their_own_are_known_by_their_bodies(pair: Pair) -> None:
@@ -227,12 +260,17 @@ def test_another_database_of_addresses_is_in_force_at_once(tmp_path: Path, loop:
     assert b"location.disputed" in ask_often(pair, "acct-near")
 
 
-def lane_of(pair: Pair) -> FastLane:
-    """That of connections that come through no door."""
+def protocol_of(pair: Pair) -> type[FastLaneProtocol]:
+    """That of the service with the lane."""
     protocol = pair.fast.protocol
     assert protocol is not None
     assert issubclass(protocol, FastLaneProtocol)
-    return protocol.lane
+    return protocol
+
+
+def lane_of(pair: Pair) -> FastLane:
+    """That of connections that come through no door."""
+    return protocol_of(pair).lane
 
 
 def recorded(pair: Pair, patched: pytest.MonkeyPatch) -> list[Hits]:
@@ -354,12 +392,48 @@ def test_the_texts_of_a_question_count_as_what_it_takes(pair: Pair, length: int)
     wholes, bodies, words = (AskedBefore(limit_bytes=1_000_000) for _ in range(3))
     for number in range(1_000):
         text = b"x" * length + b"%d" % number
-        wholes.keep_request(b"head" + text, one, len(text), is_admitted=False)
+        wholes.keep_request(b"head" + text, one, len(text), is_admitting=False)
         bodies.keep_question(text, one)
         words.keep_question(("a" * length, "b" * length, "use", f"{number}"), one)
     assert 0 < len(wholes) <= 1_000_000 / (3 * length)
     assert 0 < len(bodies) <= 1_000_000 / (3 * length)
     assert 0 < len(words) <= 1_000_000 / (4 * length)
+
+
+def test_questions_let_go_of_facts_that_were_pushed_out(pair: Pair) -> None:
+    ask_often(pair, "acct-near")
+    one = kept_of(pair, "acct-near")
+    goings, asked, count = Goings(), AskedBefore(limit_bytes=10_000_000), 2_000
+    accounts: Memo[int, Any] = Memo(Bound(100_000_000, goings))
+    cells = [accounts.keep(number, Entry(one.found[1].account, Held(), is_dated=False), 1) for number in range(count)]
+    lasting = pair.fast.programs.current.screenings.ready("acct-near", "tool", NOW)
+    assert lasting is not None
+    for number, cell in enumerate(cells):
+        asked.keep_question(b"%d" % number, Asked(one.found, (cell, lasting[1]), one.mark))
+    asked.keep_question(b"lasting", Asked(one.found, lasting, one.mark))
+    asked.sweep(goings)
+    assert len(asked) == count + 1
+    few = 2 * count // LOOKED_AT
+    for number in range(few):
+        accounts.drop(number)
+        asked.sweep(goings)
+    assert count + 1 - few <= len(asked) <= count + 1 - few // 2
+    accounts.clear()
+    turns = 0
+    while len(asked) > 1 and turns < count:
+        turns += 1
+        asked.sweep(goings)
+    assert turns <= count / (LOOKED_AT * MOST_GOINGS) + 2
+    assert asked.questions.find(b"lasting") is not None
+
+
+def test_a_row_of_questions_does_not_grow_while_they_push_out_one_another(pair: Pair) -> None:
+    ask_often(pair, "acct-near")
+    one = kept_of(pair, "acct-near")
+    asked = AskedBefore(limit_bytes=100_000)
+    for number in range(5_000):
+        asked.keep_question(b"%d" % number, one)
+    assert asked.waiting < 3 * len(asked)
 
 
 def test_a_long_action_is_left_to_the_ordinary_way(pair: Pair) -> None:
@@ -386,7 +460,7 @@ def test_questions_take_no_more_than_their_bound(pair: Pair) -> None:
     asked = AskedBefore(limit_bytes=100_000)
     for number in range(1_000):
         asked.keep_question(b"%d" % number, one)
-        asked.keep_request(b"%d" % number, one, 0, is_admitted=number % 2 == 0)
+        asked.keep_request(b"%d" % number, one, 0, is_admitting=number % 2 == 0)
     assert asked.questions.find(b"999") is not None
     assert 50 < len(asked) < 100
 
