@@ -6,8 +6,8 @@ that answers keep the order of the requests, and only if all of it is there.
 
 Three ways in: a request that came before in the same bytes, all of it, is known at one look; a head that was seen
 before (the same bytes between two messages, the request's own id apart) is not parsed again; any other is parsed by
-uvicorn's parser first. Answers are sent once all that arrived in this turn of the event
-loop is decided: a client that sleeps is woken by the first of them, and awake for the others.
+uvicorn's parser first. Answers are sent once all that arrived in this turn of the event loop is decided: a client that
+sleeps is woken by the first of them, and awake for the others.
 """
 
 from asyncio import AbstractEventLoop
@@ -68,13 +68,12 @@ class FastLaneProtocol(HttpToolsProtocol):
         """HOT PATH: answer a request that is known, or whose head is; have anything else parsed."""
         cycle: RequestResponseCycle | None = self.cycle
         if self._is_between_messages and (cycle is None or cycle.response_complete) and not self.flow.write_paused:
+            answer = None
             try:
-                answer = None
                 if len(data) <= REQUEST_LIMIT_BYTES:  # longer ones are not even looked for
                     answer = self.lane.again(data, self.server_state.default_headers) or self._answer_by_head(data)
             except Exception as error:  # a fault of ours must not keep the ordinary way from answering
                 self.report(error)
-                answer = None
             if answer is not None:
                 self._give(answer)
                 return
