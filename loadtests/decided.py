@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from loadtests.decisions import AT, graph, rule_set
-from rules.compile import Program, compile_ruleset
+from rules.compile import compile_ruleset
 from rules.evaluate import evaluate, screen, screen_resource
 from rules.facts import (
     IPV4_MAPPED,
@@ -26,7 +26,6 @@ from rules.facts import (
     ResourceId,
 )
 from rules.geography import Jurisdiction
-from rules.profiles import Screening
 from service.decide import (
     AccessRequest,
     Answer,
@@ -74,7 +73,7 @@ class World:
         self.accounts: dict[str, Screened[AccountFacts]] = {}
         for number, own in enumerate(small):
             facts = AccountFacts(Account(AccountId(f"acct-{number}"), entity=EntityId(f"n{number}")), own)
-            self.accounts[facts.account.id] = Screened(_screened(self.program, facts), facts)
+            self.accounts[facts.account.id] = Screened(screen(self.program, facts, AT), facts)
 
     @property
     def current(self) -> "World":
@@ -146,7 +145,3 @@ class World:
 def _above(owners: Mapping[EntityId, tuple[Interest, ...]], number: int) -> dict[EntityId, tuple[Interest, ...]]:
     """The three interests above one entity."""
     return {id: owners[id] for place in range(3) if (id := EntityId(f"n{number + place}")) in owners}
-
-
-def _screened(program: Program, facts: AccountFacts) -> Screening:
-    return screen(program, facts, AT)

@@ -153,19 +153,17 @@ class _Memo:
         except (OSError, ValueError):
             return self._remembered(text) or self._remember(text, self._dressed(text))
         wide = self.index[number >> 16]
-        if wide > SPECIAL:  # is found as quickly as among those that were located before
+        if wide > SPECIAL:
             place = self.places[wide]
-            return new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
-        found = self._remembered(number)
-        if found is not None:
+        elif (found := self._remembered(number)) is not None:
             return found
-        if wide == NARROW or number >> 8 not in self.special4:
+        elif wide == NARROW or number >> 8 not in self.special4:
             place = self.place4(text)
         else:
             place = self.snapshot.ipv4.special_place(Address(IPV4_MAPPED | number), text)
-        return self._remember(
-            number, new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
-        )
+        found = new(Located, (place.status, IPV4_MAPPED | number, place.location, place.reserved))
+        # What is wide is found as quickly as among those that were located before.
+        return found if wide > SPECIAL else self._remember(number, found)
 
     def locate(self, text: str) -> Located:
         """HOT PATH: the answer for any text; quickest for an IPv6 address without anything around it."""

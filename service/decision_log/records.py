@@ -19,8 +19,8 @@ Addresses: TypeAlias = Literal["masked", "full", "none"]
 
 MASKED_BITS = {4: 24, 6: 48}
 """Leading bits that a masked address keeps, by version."""
-_KEPT_BYTES = MASKED_BITS[6] // 8
-_MASKED_BYTES = bytes(16 - _KEPT_BYTES)
+_MASKED_LOW_BITS = 128 - MASKED_BITS[6]
+_IPV6_LENGTH = f"/{MASKED_BITS[6]}"
 _OCTETS = tuple(f"{octet}." for octet in range(256))
 _LAST_OCTETS = tuple(f"{octet}.0/{MASKED_BITS[4]}" for octet in range(256))
 
@@ -118,10 +118,10 @@ def _masked(address: Address | None) -> str | None:
     if address >> 32 == IPV4_MAPPED >> 32:
         octets = address.to_bytes(16)
         return f"{_OCTETS[octets[12]]}{_OCTETS[octets[13]]}{_LAST_OCTETS[octets[14]]}"
-    kept = address >> 80
+    kept = address >> _MASKED_LOW_BITS
     if kept & 0xFFFF:  # then the zeros that `::` stands for are those that were masked
-        return f"{kept >> 32:x}:{kept >> 16 & 0xFFFF:x}:{kept & 0xFFFF:x}::/48"
-    return inet_ntop(AF_INET6, address.to_bytes(16)[:_KEPT_BYTES] + _MASKED_BYTES) + f"/{MASKED_BITS[6]}"
+        return f"{kept >> 32:x}:{kept >> 16 & 0xFFFF:x}:{kept & 0xFFFF:x}::{_IPV6_LENGTH}"
+    return inet_ntop(AF_INET6, (kept << _MASKED_LOW_BITS).to_bytes(16)) + _IPV6_LENGTH
 
 
 def _whole(address: Address | None) -> str | None:

@@ -138,11 +138,6 @@ class AskedBefore:
     def __len__(self) -> int:
         return len(self.questions) + sum(map(len, self.requests))
 
-    @property
-    def waiting(self) -> int:
-        """How many wait to be looked at: those that are kept, and some that are gone."""
-        return len(self._kept)
-
     def has_come(self, key: bytes | Words) -> bool:
         """HOT PATH: whether a question came before, of late; from now on it has."""
         digest, marks = hash(key), self._marks

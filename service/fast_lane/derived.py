@@ -31,8 +31,7 @@ class Derived:
         self.answers: Memo[Position, Ready] = Memo(Bound(ANSWERS_BYTES, snapshot.screenings.goings))
         self.find_answer = self.answers.find
         self.asked = AskedBefore(snapshot.screenings.limits.whole_bytes // ASKED_PART)
-        self.edges = program.address_edges
-        """Where stretches of addresses begin: see `stretch`."""
+        self._edges = program.address_edges
         self._boundaries = program.boundaries
         self._frame = Frame((), (), BEGINNING)
         self.window = (BEGINNING, BEGINNING)
@@ -52,8 +51,10 @@ class Derived:
         return frame
 
     def stretch(self, located: Located) -> int:
-        """HOT PATH: the stretch of addresses, between those that rules name, that an address lies in, if they do."""
-        return -1 if located.address is None else bisect_right(self.edges, located.address)
+        """HOT PATH: the stretch of addresses, between those that rules name, that an address lies in."""
+        if not self._edges:
+            return 0
+        return -1 if located.address is None else bisect_right(self._edges, located.address)
 
 
 def derived_of(snapshot: Snapshot) -> Derived:

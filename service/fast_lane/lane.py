@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from rules.evaluate import evaluate
 from rules.facts import Request
 from service.decide import ACTION_LENGTH, AccessRequest, Answer, Hits, Located, Locations, Recorder, Settled
-from service.fast_lane.asked import UNNUMBERED, Asked, Found, Known, Whole, Words
+from service.fast_lane.asked import UNNUMBERED, Asked, AskedBefore, Found, Known, Whole, Words
 from service.fast_lane.check_heads import CheckHead, read_check, tail_of
 from service.fast_lane.derived import Derived, Position, derived_of
 from service.fast_lane.heads import Head, Headers
@@ -119,9 +119,14 @@ class FastLane:
     @property
     def questions(self) -> int:
         """How many are known by their bytes, of the program in force, to whichever lane."""
+        before = self._before()
+        return 0 if before is None else len(before)
+
+    def _before(self) -> AskedBefore | None:
+        """The questions asked before, of the program in force; None if there is nothing yet that holds them."""
         snapshot = self._programs.newest
         derived: Derived | None = None if snapshot is None else snapshot.screenings.derived
-        return 0 if derived is None else len(derived.asked)
+        return None if derived is None else derived.asked
 
     def send(self) -> None:
         """HOT PATH: end a turn: send its answers, one after another, so that whoever waits is woken once."""
@@ -180,9 +185,9 @@ class FastLane:
 
         `headers`: those that the server puts before every answer's own.
         """
-        snapshot, turn = self._programs.newest, self._turn
-        if turn is None or turn.snapshot is not snapshot or turn.window is not turn.derived.window:
-            turn = self._begun(headers) if self._is_known(snapshot, request) else None
+        turn = self._turn
+        if turn is None or turn.snapshot is not self._programs.newest or turn.window is not turn.derived.window:
+            turn = self._begun(headers) if self._is_known(request) else None
             if turn is None:
                 return None
         cell = turn.find_request(request)
@@ -192,6 +197,7 @@ class FastLane:
         known = asked.known
         if known.generation is not self._callers.generation or asked.mark is not self._locations.memo.mark:
             return None
+        # What `holds` begins with stands here as well: mostly it need not be called.
         if (asked.seen != goings.count or asked.is_dated) and not asked.holds(goings, at):
             return None
         if known.until is not None and known.until <= at:
@@ -250,10 +256,10 @@ class FastLane:
         numbers.append(number)
         return b"".join(parts)
 
-    def _is_known(self, snapshot: Snapshot | None, request: bytes) -> bool:
+    def _is_known(self, request: bytes) -> bool:
         """Whether the request may have an answer, so that a turn is worth its beginning."""
-        derived: Derived | None = None if snapshot is None else snapshot.screenings.derived
-        return derived is not None and derived.asked.requests[self._is_admitting].find(request) is not None
+        before = self._before()
+        return before is not None and before.requests[self._is_admitting].find(request) is not None
 
     def _begun(self, headers: DefaultHeaders) -> Turn | None:
         """A turn; None if nothing can be answered in it."""
@@ -294,8 +300,7 @@ class FastLane:
         located, action = self._locations.locate(question.context.ip), question.action.name
         _, number, country = derived.find_place(id(located.location)) or derived.places.place(located.location)
         named = action if action in derived.actions else ""  # actions that no rule names are all alike
-        stretch = derived.stretch(located) if derived.edges else 0
-        position = (account.screened.face, resource.screened.face, number, stretch, named)
+        position = (account.screened.face, resource.screened.face, number, derived.stretch(located), named)
         answer = derived.find_answer(position) or self._made(turn, position, cells, located)
         if answer.visits < MOST_VISITS:
             answer.visits += 1

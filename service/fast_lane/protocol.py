@@ -24,7 +24,6 @@ from service.fast_lane.heads import BODY_LIMIT_BYTES, HEAD_LIMIT_BYTES, PLAIN_EN
 from service.fast_lane.lane import FastLane
 from service.gateways.authzen import EVALUATION_PATH
 from service.gateways.wire import DOOR
-from service.memo import MOST_VISITS
 
 END_OF_HEAD: Final = b"\r\n\r\n"
 REQUEST_LINE: Final = b"POST %b HTTP/1.1\r\n" % EVALUATION_PATH.encode()
@@ -88,18 +87,13 @@ class FastLaneProtocol(HttpToolsProtocol):
     def _answer_by_head(self, data: bytes) -> bytes | None:
         """HOT PATH: the answer to a request whose head is known, if the lane has one."""
         end = data.find(END_OF_HEAD) + _END_BYTES
-        head, find = data[:end], self.lane.heads.find
-        cell, ending = find(head), PLAIN_ENDING
-        has_id = cell is None
-        if cell is None:
+        head, heads = data[:end], self.lane.heads
+        known, ending = heads.get(head), PLAIN_ENDING
+        has_id = known is None
+        if known is None:
             head, ending = without_id(head)
-            cell = find(head)
-            if cell is None:
-                return None
-        if cell.visits < MOST_VISITS:
-            cell.visits += 1
-        known = cell.value
-        if len(data) != end + known.body_bytes:
+            known = heads.get(head)
+        if known is None or len(data) != end + known.body_bytes:
             return None
         request = None if has_id or known.words is not None else data
         return self.lane.answer(known, ending, data[end:], self.server_state.default_headers, request)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import IPv6Network
 from typing import Any
 
 import msgspec
@@ -129,6 +130,13 @@ def test_an_address_is_recorded_as_far_as_the_setting_says(
     assert recorded_address(address, "masked") == masked
     assert recorded_address(address, "full") == full
     assert recorded_address(address, "none") is None
+
+
+@given(st.lists(st.sampled_from([0, 1, 0xFFFF, 0x2001, 0xDB8]), min_size=8, max_size=8))
+def test_a_masked_address_of_ipv6_is_written_as_everybody_does(groups: list[int]) -> None:
+    address = Address(int.from_bytes(b"".join(group.to_bytes(2) for group in groups)))
+    if address >> 32 != IPV4_MAPPED >> 32:
+        assert recorded_address(address, "masked") == str(IPv6Network((address, 48), strict=False))
 
 
 @given(st.integers(0, 2**128 - 1).map(Address))

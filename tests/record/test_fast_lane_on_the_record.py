@@ -67,6 +67,10 @@ class Kept:
     def status(self, text: str) -> int:
         return self.ask(text)[0]
 
+    def make_known(self, text: str) -> None:
+        """Ask until the request is known by its bytes."""
+        assert [self.status(text) for _ in range(UNTIL_KNOWN)] == [200] * UNTIL_KNOWN
+
     def effect(self, text: str) -> str:
         status, answer = self.ask(text)
         assert status == 200, answer
@@ -97,7 +101,7 @@ def kept(sqlite_url: str, tmp_path: Path) -> Iterator[Kept]:
 
 def test_a_known_key_is_answered_by_the_fast_lane_until_it_is_revoked(kept: Kept) -> None:
     id, text = kept.key()
-    assert [kept.status(text) for _ in range(UNTIL_KNOWN)] == [200] * UNTIL_KNOWN
+    kept.make_known(text)
     assert kept.is_fast(lambda: kept.status(text))
     with kept.database.writing() as writing:
         record = keys.get(writing.connection, id)
@@ -109,7 +113,7 @@ def test_a_known_key_is_answered_by_the_fast_lane_until_it_is_revoked(kept: Kept
 
 def test_a_key_is_refused_from_the_moment_that_it_expires(kept: Kept) -> None:
     _, text = kept.key(expires_at=utc_now() + timedelta(hours=1))
-    assert [kept.status(text) for _ in range(UNTIL_KNOWN)] == [200] * UNTIL_KNOWN
+    kept.make_known(text)
     assert kept.is_fast(lambda: kept.status(text))
     kept.clock.later = timedelta(minutes=59)
     assert kept.is_fast(lambda: kept.status(text))
@@ -140,7 +144,7 @@ def test_a_change_of_an_owner_is_in_force_for_the_fast_lane_too(kept: Kept) -> N
 
 def test_the_use_of_a_key_is_noted_when_the_fast_lane_answers(kept: Kept) -> None:
     id, text = kept.key()
-    assert [kept.status(text) for _ in range(UNTIL_KNOWN)] == [200] * UNTIL_KNOWN
+    kept.make_known(text)
     kept.clock.later = timedelta(minutes=5)
     assert kept.is_fast(lambda: kept.status(text))
     wait_until(lambda: kept.used_at(id) >= utc_now() + timedelta(minutes=4), "the last use, in the database")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from service.decide import ACTION_LENGTH, Hits
-from service.dossiers import Dated
 from service.fast_lane.asked import LOOKED_AT, MOST_GOINGS, Asked, AskedBefore, Whole, Words
 from service.fast_lane.derived import ANSWERS_BYTES
 from service.fast_lane.lane import FastLane
@@ -19,7 +18,6 @@ from service.fast_lane.protocol import FastLaneProtocol
 from service.gateways.wire import Door
 from service.locations import open_locations
 from service.memo import CELL_BYTES, GONE, LARGEST_PART, MOST_VISITS, Bound, Goings, Memo
-from service.shelf import Entry
 from tests.service.address_databases import maxmind_city, write_database
 from tests.service.both_ways import Pair, pair_over
 from tests.service.conftest import NOW, write_world
@@ -48,17 +46,6 @@ MOMENTS = (
     NOW + timedelta(hours=2),
 )
 ACCOUNTS = ("acct-near", "acct-half", "nobody")
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Something that is known."""
-
-    reached: frozenset[str] = frozenset()
-    size_bytes: int = 0
-
-    def at(self, moment: datetime) -> Dated:
-        raise NotImplementedError
 
 
 def body(account: str, ip: str = "8.8.8.8") -> bytes:
@@ -116,6 +103,13 @@ def ask_often(pair: Pair, account: str, ip: str = "8.8.8.8") -> bytes:
 @pytest.fixture
 def pair(tmp_path: Path, loop: asyncio.AbstractEventLoop) -> Pair:
     return pair_over(write_world(tmp_path / "world", {"interests.csv": DATED, "beside.yaml": LATER}), loop)
+
+
+@pytest.fixture
+def one(pair: Pair) -> Whole:
+    """What is kept of a question."""
+    ask_often(pair, "acct-near")
+    return kept_of(pair, "acct-near")
 
 
 @pytest.mark.parametrize(("first", "then"), [each for each in product(MOMENTS, MOMENTS) if each[0] != each[1]])
@@ -386,9 +380,7 @@ def test_a_recorder_that_fails_keeps_no_answer_back(pair: Pair, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("length", [20, 200, 1_000])
-def test_the_texts_of_a_question_count_as_what_it_takes(pair: Pair, length: int) -> None:
-    ask_often(pair, "acct-near")
-    one = kept_of(pair, "acct-near")
+def test_the_texts_of_a_question_count_as_what_it_takes(one: Whole, length: int) -> None:
     wholes, bodies, words = (AskedBefore(limit_bytes=1_000_000) for _ in range(3))
     for number in range(1_000):
         text = b"x" * length + b"%d" % number
@@ -400,14 +392,12 @@ def test_the_texts_of_a_question_count_as_what_it_takes(pair: Pair, length: int)
     assert 0 < len(words) <= 1_000_000 / (4 * length)
 
 
-def test_questions_let_go_of_facts_that_were_pushed_out(pair: Pair) -> None:
-    ask_often(pair, "acct-near")
-    one = kept_of(pair, "acct-near")
+def test_questions_let_go_of_facts_that_were_pushed_out(pair: Pair, one: Whole) -> None:
     goings, asked, count = Goings(), AskedBefore(limit_bytes=10_000_000), 2_000
     accounts: Memo[int, Any] = Memo(Bound(100_000_000, goings))
-    cells = [accounts.keep(number, Entry(one.found[1].account, Held(), is_dated=False), 1) for number in range(count)]
     lasting = pair.fast.programs.current.screenings.ready("acct-near", "tool", NOW)
     assert lasting is not None
+    cells = [accounts.keep(number, lasting[0].value, 1) for number in range(count)]
     for number, cell in enumerate(cells):
         asked.keep_question(b"%d" % number, Asked(one.found, (cell, lasting[1]), one.mark))
     asked.keep_question(b"lasting", Asked(one.found, lasting, one.mark))
@@ -427,13 +417,11 @@ def test_questions_let_go_of_facts_that_were_pushed_out(pair: Pair) -> None:
     assert asked.questions.find(b"lasting") is not None
 
 
-def test_a_row_of_questions_does_not_grow_while_they_push_out_one_another(pair: Pair) -> None:
-    ask_often(pair, "acct-near")
-    one = kept_of(pair, "acct-near")
+def test_a_row_of_questions_does_not_grow_while_they_push_out_one_another(one: Whole) -> None:
     asked = AskedBefore(limit_bytes=100_000)
     for number in range(5_000):
         asked.keep_question(b"%d" % number, one)
-    assert asked.waiting < 3 * len(asked)
+    assert len(asked._kept) < 3 * len(asked)
 
 
 def test_a_long_action_is_left_to_the_ordinary_way(pair: Pair) -> None:
@@ -454,9 +442,7 @@ def test_gateways_that_ask_the_same_share_what_is_known_of_it(tmp_path: Path, lo
     assert pair.answered - before == 3, "denials are the ordinary way's"
 
 
-def test_questions_take_no_more_than_their_bound(pair: Pair) -> None:
-    ask_often(pair, "acct-near")
-    one = kept_of(pair, "acct-near")
+def test_questions_take_no_more_than_their_bound(one: Whole) -> None:
     asked = AskedBefore(limit_bytes=100_000)
     for number in range(1_000):
         asked.keep_question(b"%d" % number, one)
