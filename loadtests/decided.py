@@ -139,7 +139,7 @@ class World:
         while True:
             account = accounts[int(draw.paretovariate(0.6)) % ACCOUNTS]
             located = Found(Address(IPV4_MAPPED | draw.getrandbits(32)), self.location)
-            yield Settled(account, self.resource, "use", located, draw.choice(decisions))
+            yield account, self.resource, "use", located, draw.choice(decisions)
 
 
 def _above(owners: Mapping[EntityId, tuple[Interest, ...]], number: int) -> dict[EntityId, tuple[Interest, ...]]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from rules.compile import Program
 from rules.evaluate import evaluate
@@ -155,15 +155,12 @@ class Programs(Protocol):
     def current(self) -> Snapshot: ...
 
 
-class Settled(NamedTuple):
-    """A question, and what it is answered with until the facts, the rules or the dates change."""
+Settled: TypeAlias = tuple[Screened[AccountFacts], Screened[ResourceFacts], str, Located, Decision]
+"""A question (account, resource, action, address), and what it is answered with until facts, rules or dates change.
 
-    account: Screened[AccountFacts]
-    resource: Screened[ResourceFacts]
-    action: str
-    located: Located
-    decision: Decision
-    """Right but for `facts`: of those, the screening of the account tells the revision."""
+The decision is right but for `facts`: of those, the screening of the account tells the revision.
+"""
+# A plain tuple: a named one is made by copying one.
 
 
 ACTION_LENGTH = 64

@@ -8,7 +8,7 @@ a resource that is not known has no tags, and a rule that denies by tag would th
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast
@@ -110,22 +110,31 @@ class Screenings:
         return self._dossiers.is_stale
 
     def ready(self, account: str, resource: str, at: datetime) -> Cells | None:
-        """HOT PATH: those of an account and of a resource, if both are memorised, right at that time, and not stale.
+        """Those of an account and of a resource, if both are memorised, right at that time, and not stale.
 
         Of neither a foreign subject nor one with inline facts.
         """
-        one = self._find_account(account) or self._find_stranger(account)
-        other = self._find_resource(resource) or self._find_nameless(resource)
-        if one is None or other is None or self._dossiers.is_stale:
-            return None
-        if one.visits < MOST_VISITS:
-            one.visits += 1
-        if other.visits < MOST_VISITS:
-            other.visits += 1
-        who, what = one.value, other.value
-        if (who.is_dated and not who.is_right(at)) or (what.is_dated and not what.is_right(at)):
-            return None
-        return one, other
+        return None if self._dossiers.is_stale else self.ready_each([(account, resource)], at)[0]
+
+    def ready_each(self, asked: Iterable[tuple[str, str]], at: datetime) -> list[Cells | None]:
+        """HOT PATH: the same of some accounts and resources. Whoever asks looks whether they are stale."""
+        find_account, find_stranger = self._find_account, self._find_stranger
+        find_resource, find_nameless = self._find_resource, self._find_nameless
+        ready: list[Cells | None] = []
+        for account, resource in asked:
+            one = find_account(account) or find_stranger(account)
+            other = find_resource(resource) or find_nameless(resource)
+            if one is None or other is None:
+                ready.append(None)
+                continue
+            if one.visits < MOST_VISITS:
+                one.visits += 1
+            if other.visits < MOST_VISITS:
+                other.visits += 1
+            who, what = one.value, other.value
+            is_wrong = (who.is_dated and not who.is_right(at)) or (what.is_dated and not what.is_right(at))
+            ready.append(None if is_wrong else (one, other))
+        return ready
 
     def at_hand(self, request: AccessRequest) -> Pair | None:
         """Those of the account and of the resource, if both are memorised and right at the request's time."""

@@ -6,6 +6,7 @@ cost next to nothing, and push out nothing.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -138,16 +139,18 @@ class AskedBefore:
     def __len__(self) -> int:
         return len(self.questions) + sum(map(len, self.requests))
 
-    def has_come(self, key: bytes | Words) -> bool:
-        """HOT PATH: whether a question came before, of late; from now on it has."""
-        digest, marks = hash(key), self._marks
-        place, mark = digest & _SET_BITS, digest >> 24 & 0xFF or 0xFF
-        last = marks[place]
-        if last == mark or marks[place + 1] == mark:
-            return True
-        marks[place] = mark
-        marks[place + 1] = last
-        return False
+    def come_again(self, keys: Iterable[bytes | Words]) -> list[int]:
+        """HOT PATH: which of some questions, by their positions, came before, of late; from now on all have."""
+        marks, again = self._marks, list[int]()
+        for number, digest in enumerate(map(hash, keys)):
+            place, mark = digest & _SET_BITS, digest >> 24 & 0xFF or 0xFF
+            last = marks[place]
+            if last == mark or marks[place + 1] == mark:
+                again.append(number)
+            else:
+                marks[place] = mark
+                marks[place + 1] = last
+        return again
 
     def keep_request(self, request: bytes, whole: Whole, body_bytes: int, *, is_admitting: bool) -> None:
         """Keep a request, of the lane that admits whoever asks or of the other."""

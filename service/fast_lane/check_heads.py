@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from service.decide import ACTION_LENGTH
 from service.errors import BadRequest
 from service.fast_lane.heads import Headers, ending_of, header_lines, is_odd, recurs
 from service.fast_lane.questions import Action, Context, Question, Resource, Subject
@@ -57,6 +58,8 @@ def _question(route: Route, headers: Headers) -> Question | None:
         resource = named(route.resource, headers, "resource")
         action = named(route.action, headers, "action")
     except BadRequest:
+        return None
+    if len(action) > ACTION_LENGTH:
         return None
     return Question(Subject("account", account), Resource(_SAME, resource), Action(action), Context(client.text))
 

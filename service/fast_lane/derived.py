@@ -1,12 +1,14 @@
 """What the fast lane works out under one program: numbers of places, answers that are ready, questions asked before."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeAlias
 
-from service.decide import Located
+from rules.facts import AccountFacts, ResourceFacts
+from service.decide import Located, Screened
 from service.fast_lane.asked import AskedBefore
-from service.fast_lane.places import Places
+from service.fast_lane.places import Place, Places
 from service.fast_lane.ready import BEGINNING, DefaultHeaders, Frame, Ready, window_of
 from service.memo import Bound, Memo
 from service.programs import Snapshot
@@ -18,6 +20,8 @@ ASKED_PART = 4
 
 Position: TypeAlias = tuple[int, int, int, int, str]
 """Faces of account and resource, number of the location, stretch of addresses, action."""
+Settling: TypeAlias = tuple[Screened[AccountFacts], Screened[ResourceFacts], str, Located]
+"""A question, as far as it is known before its answer: see `Settled`."""
 
 
 class Derived:
@@ -27,7 +31,6 @@ class Derived:
         program = snapshot.program
         self.actions = program.actions
         self.places = Places(program)
-        self.find_place = self.places.find
         self.answers: Memo[Position, Ready] = Memo(Bound(ANSWERS_BYTES, snapshot.screenings.goings))
         self.find_answer = self.answers.find
         self.asked = AskedBefore(snapshot.screenings.limits.whole_bytes // ASKED_PART)
@@ -50,11 +53,22 @@ class Derived:
         frame.until = min(frame.until, window[1])
         return frame
 
-    def stretch(self, located: Located) -> int:
+    def positions(self, settling: Iterable[Settling], places: Iterable[Place]) -> list[Position]:
+        """HOT PATH: what decides each question."""
+        # Actions that no rule names are all alike.
+        named, stretch = self.actions, self._stretch if self._edges else _no_stretch
+        return [
+            (account.face, resource.face, number, stretch(located), action if action in named else "")
+            for (account, resource, action, located), (_, number, _) in zip(settling, places, strict=True)
+        ]
+
+    def _stretch(self, located: Located) -> int:
         """HOT PATH: the stretch of addresses, between those that rules name, that an address lies in."""
-        if not self._edges:
-            return 0
         return -1 if located.address is None else bisect_right(self._edges, located.address)
+
+
+def _no_stretch(_: Located) -> int:
+    return 0
 
 
 def derived_of(snapshot: Snapshot) -> Derived:

@@ -17,6 +17,8 @@ _DIGITS_LIMIT = 4
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case, in the order of the request."""
 
+END_OF_HEAD: Final = b"\r\n\r\n"
+END_BYTES: Final = len(END_OF_HEAD)
 PLAIN_ENDING: Final = b"\r\n"
 """What ends the head of an answer to a request without an id of its own."""
 
@@ -35,6 +37,11 @@ class Head:
     """What ends the head of the answer: the request's own id, if it has one, and an empty line."""
     recurs: bool
     """Whether more requests may begin with the same bytes, an id of their own apart."""
+
+
+def end_of_head(data: bytes) -> int:
+    """Where the body begins; nowhere near it if there is no end of the head."""
+    return data.find(END_OF_HEAD) + END_BYTES
 
 
 def without_id(head: bytes) -> tuple[bytes, bytes]:

@@ -10,25 +10,23 @@ answers are sent and recorded together at its end.
 """
 
 from asyncio import Transport, get_running_loop
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
-from rules.evaluate import evaluate
-from rules.facts import Request
-from service.decide import ACTION_LENGTH, AccessRequest, Answer, Hits, Located, Locations, Recorder, Settled
+from service.decide import Hits, Locations, Recorder, Settled
 from service.fast_lane.asked import UNNUMBERED, Asked, AskedBefore, Found, Known, Whole, Words
 from service.fast_lane.check_heads import CheckHead, read_check, tail_of
-from service.fast_lane.derived import Derived, Position, derived_of
-from service.fast_lane.heads import Head, Headers
-from service.fast_lane.questions import Question, read_question
+from service.fast_lane.derived import Derived, derived_of
+from service.fast_lane.heads import END_BYTES, END_OF_HEAD, PLAIN_ENDING, Head, Headers, without_id
+from service.fast_lane.lookup import LookedUp, Lookup, Memorised
+from service.fast_lane.questions import Question
 from service.fast_lane.ready import DefaultHeaders, Ready
 from service.gateways.authzen_calls import Admission, Callers
 from service.gateways.checks import DECISION_ID, NOT_KEPT, GatewayChecks
-from service.memo import MOST_VISITS, Bound, Cell, Memo
+from service.memo import MOST_VISITS, Bound, Memo
 from service.programs import Snapshot
-from service.screenings import Cells, pair_of
 
 HEADS_BYTES = 4 * 1024 * 1024
 
@@ -43,18 +41,11 @@ class Programs(Protocol):
     newest: Snapshot | None
 
 
-class Marked(Protocol):
-    """Has a mark that nothing else has."""
-
-    @property
-    def mark(self) -> object: ...
-
-
 class MemorisedLocations(Locations, Protocol):
     """Supplies the location of an address, the same for as long as nothing else becomes known."""
 
     @property
-    def memo(self) -> Marked:
+    def memo(self) -> Memorised:
         """What was located so far: another one, with another mark, once anything may be elsewhere."""
 
 
@@ -69,6 +60,24 @@ class Suppliers:
     recorder: Recorder
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+
+
+class Connection(Protocol):
+    """Waits for the answer to what it received."""
+
+    def give(self, answer: bytes) -> None:
+        """Have the answer sent at the end of this turn."""
+
+    def pass_on(self, data: bytes, error: Exception | None) -> None:
+        """Have the ordinary way answer, because of a fault or of none."""
+
+
+Waiting: TypeAlias = tuple[Connection, bytes, Known, bytes, bytes | Question, bytes | Words]
+"""Who asks; all that came in; its head; what ends the head of the answer; the question, or the body that asks it; and
+what it may be known by when it comes again: what came in, if nothing but that is needed to answer it."""
+
+LATER: Final = b""
+"""No answer yet: the connection is told of it before the turn ends."""
 
 
 class Turn:
@@ -104,8 +113,11 @@ class FastLane:
         self._new_id = suppliers.new_id
         self.heads: Memo[bytes, Known] = Memo(Bound(HEADS_BYTES))
         """By all bytes before the body."""
+        self._find_head = self.heads.find
         self.answers: list[tuple[Transport, bytes]] = []
         """Answers to be sent."""
+        self._waiting: list[Waiting] = []
+        """Requests that are decided together at the end of the turn: see `_decided`."""
         self.answered = 0
         """Requests answered here."""
         self.began = 0.0
@@ -129,7 +141,11 @@ class FastLane:
         return None if derived is None else derived.asked
 
     def send(self) -> None:
-        """HOT PATH: end a turn: send its answers, one after another, so that whoever waits is woken once."""
+        """HOT PATH: end a turn: decide what waits, and send its answers one after another.
+
+        So whoever sleeps is woken once.
+        """
+        left = self._decide() if self._waiting else ()
         answers, self.answers = self.answers, []
         try:
             if self._turn is not None:
@@ -138,6 +154,30 @@ class FastLane:
             for transport, answer in answers:
                 if not transport.is_closing():
                     transport.write(answer)
+            for connection, data, error in left:
+                connection.pass_on(data, error)
+
+    def _decide(self) -> list[tuple[Connection, bytes, Exception | None]]:
+        """HOT PATH: answer what waits; what cannot be answered here, and the fault that kept it from being."""
+        waiting, self._waiting = self._waiting, []
+        answers: Sequence[bytes | Exception | None]
+        try:
+            answers = self._decided(waiting)
+        except Exception:  # a fault of ours must not keep the others from being answered
+            answers = [self._decided_alone(each) for each in waiting]
+        left = []
+        for (connection, data, _, _, _, _), answer in zip(waiting, answers, strict=True):
+            if isinstance(answer, bytes):
+                connection.give(answer)
+            else:
+                left.append((connection, data, answer))
+        return left
+
+    def _decided_alone(self, each: Waiting) -> bytes | Exception | None:
+        try:
+            return self._decided([each])[0]
+        except Exception as error:
+            return error
 
     def _end(self, turn: Turn) -> None:
         """HOT PATH: have the decisions of a turn recorded, and let go of what they were made by."""
@@ -180,28 +220,27 @@ class FastLane:
             return Admission(self._callers.generation)
         return self._callers.admission(authorization, api_key)
 
-    def again(self, request: bytes, headers: DefaultHeaders) -> bytes | None:
-        """HOT PATH: the whole answer to a request that came before in the same bytes; None if there is none so.
+    def received(self, data: bytes, headers: DefaultHeaders, connection: Connection) -> bytes | None:
+        """HOT PATH: the whole answer to what came in, or `LATER`; None if the ordinary way must give it.
 
         `headers`: those that the server puts before every answer's own.
         """
         turn = self._turn
         if turn is None or turn.snapshot is not self._programs.newest or turn.window is not turn.derived.window:
-            turn = self._begun(headers) if self._is_known(request) else None
-            if turn is None:
-                return None
-        cell = turn.find_request(request)
-        if cell is None:
-            return None
+            turn = self._begun(headers) if self._is_known(data) else None
+        cell = None if turn is None else turn.find_request(data)
+        if turn is None or cell is None:
+            return self._by_head(turn, data, headers, connection)
         asked, goings, at = cell.value, turn.goings, turn.at
         known = asked.known
-        if known.generation is not self._callers.generation or asked.mark is not self._locations.memo.mark:
-            return None
-        # What `holds` begins with stands here as well: mostly it need not be called.
-        if (asked.seen != goings.count or asked.is_dated) and not asked.holds(goings, at):
-            return None
-        if known.until is not None and known.until <= at:
-            return None
+        if (
+            known.generation is not self._callers.generation
+            or asked.mark is not self._locations.memo.mark
+            # What `holds` begins with stands here as well: mostly it need not be called.
+            or ((asked.seen != goings.count or asked.is_dated) and not asked.holds(goings, at))
+            or (known.until is not None and known.until <= at)
+        ):
+            return self._by_head(turn, data, headers, connection)
         if cell.visits < MOST_VISITS:
             cell.visits += 1
         answer, settled, _, number = asked.found
@@ -216,27 +255,109 @@ class FastLane:
         numbers.append(number)
         return b"".join((frame.lines_of_json, ready.start, decision_id.encode(), ready.middle, frame.data, ready.tail))
 
-    def answer(
-        self, known: Known, ending: bytes, body: bytes, headers: DefaultHeaders, request: bytes | None = None
-    ) -> bytes | None:
-        """HOT PATH: the whole answer; None if the ordinary way must give it.
+    def answer(self, connection: Connection, known: Known, body: bytes, headers: DefaultHeaders) -> bytes | None:
+        """The whole answer to a request whose head was parsed; None if the ordinary way must give it.
 
-        `ending`: of the answer's head. `headers`: see `again`. `request`: all of it, if it may come again like this.
+        `headers`: see `received`.
         """
+        turn = self._current(headers)
+        if turn is None or not self._admits(known, turn):
+            return None
+        asked, key = known.question or body, known.words or body
+        found = self._asked_before(turn, key)
+        if found is not None:
+            return self._told(turn, known, known.ending, found)
+        return self._decided([(connection, b"", known, known.ending, asked, key)])[0]
+
+    def _by_head(self, turn: Turn | None, data: bytes, headers: DefaultHeaders, connection: Connection) -> bytes | None:
+        """HOT PATH: the answer to a request whose head is known, or `LATER`."""
+        end = data.find(END_OF_HEAD) + END_BYTES
+        head, ending = data[:end], PLAIN_ENDING
+        cell = self._find_head(head)
+        has_id = cell is None
+        if cell is None:
+            head, ending = without_id(head)
+            cell = self._find_head(head)
+        if cell is None or len(data) != end + cell.value.body_bytes:
+            return None
+        if cell.visits < MOST_VISITS:
+            cell.visits += 1
+        known, body = cell.value, data[end:]
+        turn = turn or self._current(headers)
+        if turn is None or not self._admits(known, turn):
+            return None
+        key: bytes | Words = data
+        if has_id or known.words is not None:
+            key = known.words or body
+            found = self._asked_before(turn, key)
+            if found is not None:
+                return self._told(turn, known, ending, found)
+        self._waiting.append((connection, data, known, ending, known.question or body, key))
+        return LATER
+
+    def _admits(self, known: Known, turn: Turn) -> bool:
+        """HOT PATH: whether what a head admits to is still right."""
+        return known.generation is self._callers.generation and (known.until is None or turn.at < known.until)
+
+    def _decided(self, waiting: Sequence[Waiting]) -> list[bytes | None]:
+        """HOT PATH: the whole answers to requests that are not known; None where the ordinary way must give it."""
         turn = self._turn
-        if turn is None or turn.snapshot is not self._programs.newest or turn.window is not turn.derived.window:
-            turn = self._begun(headers)
-        if turn is None or known.generation is not self._callers.generation:
-            return None
-        at, frame = turn.at, turn.frame
-        if known.until is not None and known.until <= at:
-            return None
-        found = self._asked_before(turn, known.words or body) if request is None else None
-        found = found or self._looked_up(turn, known, body, request)
-        if found is None:
-            return None
+        if turn is None or turn.window is not turn.derived.window:
+            return [None] * len(waiting)
+        located = self._locations.memo
+        lookup = Lookup(turn.snapshot, turn.derived, located, turn.at, self._new_id)
+        looked_up = lookup.each([asked for _, _, _, _, asked, _ in waiting])
+        before = turn.derived.asked
+        for number in before.come_again([key for _, _, _, _, _, key in waiting]):
+            found = looked_up[number]
+            if found is not None:
+                self._keep(before, waiting[number], found, located.mark)
+        are_whole = [key is data for _, data, _, _, _, key in waiting]
+        if all(looked_up) and all(are_whole):
+            return self._told_together(turn, waiting, [each[0] for each in looked_up if each])
+        return [
+            None if each is None else self._told(turn, known, ending, each[0])
+            for (_, _, known, ending, _, _), each in zip(waiting, looked_up, strict=True)
+        ]
+
+    def _keep(self, before: AskedBefore, waiting: Waiting, looked_up: LookedUp, mark: object) -> None:
+        """Keep a question that came for the second time."""
+        _, data, known, _, _, key = waiting
+        found, cells = looked_up
+        if key is data:
+            whole = Whole(found, cells, mark, known)
+            before.keep_request(data, whole, known.body_bytes, is_admitting=self._is_admitting)
+        else:
+            before.keep_question(key, Asked(found, cells, mark))
+
+    def _told_together(self, turn: Turn, waiting: Sequence[Waiting], found: Sequence[Found]) -> list[bytes | None]:
+        """HOT PATH: the whole answers to requests that asked by their bodies, and had no ids of their own."""
+        new_id, frame = self._new_id, turn.frame
+        for _, _, known, _, _, _ in waiting:
+            if known.key_id is not None:
+                self._callers.admitted(known.key_id, turn.at)
+        new_ids = [new_id() for _ in found]
+        ids, questions, numbers = self._asked_once
+        ids += new_ids
+        questions += [settled for _, settled, _, _ in found]
+        numbers += [UNNUMBERED] * len(found)
+        answers = [answer.value for answer, _, _, _ in found]
+        for ready in answers:
+            if ready.data_bytes != frame.data_bytes:
+                ready.fit(frame)
+        lines, data = frame.lines_of_json, frame.data
+        return [
+            b"".join((lines, ready.start, id.encode(), ready.middle, data, ready.tail))
+            for ready, id in zip(answers, new_ids, strict=True)
+        ]
+
+    def _told(self, turn: Turn, known: Known, ending: bytes, found: Found) -> bytes | None:
+        """HOT PATH: the whole answer; None if it refuses a gateway, which the ordinary way must do.
+
+        `ending`: of the answer's head.
+        """
         answer, settled, country, number = found
-        ready = answer.value
+        ready, frame, at = answer.value, turn.frame, turn.at
         if known.check is not None and ready.decision.effect != "allow":
             return None
         if ready.data_bytes != frame.data_bytes:
@@ -244,22 +365,28 @@ class FastLane:
         decision_id = self._new_id()
         if known.key_id is not None:
             self._callers.admitted(known.key_id, at)
-        if known.check is None:
-            lead = (frame.lines_of_json, ready.length_line, ending, ready.beginning)
-            parts: tuple[bytes, ...] = (*lead, decision_id.encode(), ready.middle, frame.data, ready.tail)
-        else:
-            said = (ID_BEGINNING, decision_id.encode(), ready.said, country, ready.duties)
-            parts = (frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending)
         ids, questions, numbers = self._asked_once if number == UNNUMBERED else self._asked_again
         ids.append(decision_id)
         questions.append(settled)
         numbers.append(number)
-        return b"".join(parts)
+        id = decision_id.encode()
+        if known.check is not None:
+            said = (ID_BEGINNING, id, ready.said, country, ready.duties)
+            return b"".join((frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending))
+        lead = (frame.lines_of_json, ready.length_line, ending, ready.beginning)
+        return b"".join((*lead, id, ready.middle, frame.data, ready.tail))
 
     def _is_known(self, request: bytes) -> bool:
         """Whether the request may have an answer, so that a turn is worth its beginning."""
         before = self._before()
         return before is not None and before.requests[self._is_admitting].find(request) is not None
+
+    def _current(self, headers: DefaultHeaders) -> Turn | None:
+        """This turn, or another if it is over; None if nothing can be answered."""
+        turn = self._turn
+        if turn is None or turn.snapshot is not self._programs.newest or turn.window is not turn.derived.window:
+            return self._begun(headers)
+        return turn
 
     def _begun(self, headers: DefaultHeaders) -> Turn | None:
         """A turn; None if nothing can be answered in it."""
@@ -287,46 +414,6 @@ class FastLane:
         if cell.visits < MOST_VISITS:
             cell.visits += 1
         return asked.found
-
-    def _looked_up(self, turn: Turn, known: Known, body: bytes, request: bytes | None) -> Found | None:
-        """HOT PATH: the answer, and what it stands on; None if anything of it is missing."""
-        question, mark = known.question or read_question(body), self._locations.memo.mark
-        if question is None or len(question.action.name) > ACTION_LENGTH:
-            return None
-        cells = turn.snapshot.screenings.ready(question.subject.id, question.resource.id, turn.at)
-        if cells is None:
-            return None
-        account, resource, derived = cells[0].value, cells[1].value, turn.derived
-        located, action = self._locations.locate(question.context.ip), question.action.name
-        _, number, country = derived.find_place(id(located.location)) or derived.places.place(located.location)
-        named = action if action in derived.actions else ""  # actions that no rule names are all alike
-        position = (account.screened.face, resource.screened.face, number, derived.stretch(located), named)
-        answer = derived.find_answer(position) or self._made(turn, position, cells, located)
-        if answer.visits < MOST_VISITS:
-            answer.visits += 1
-        settled = new(Settled, (account.screened, resource.screened, action, located, answer.value.decision))
-        found = (answer, settled, country, UNNUMBERED)
-        before = derived.asked
-        if before.has_come(request or known.words or body):
-            if request is not None:
-                before.keep_request(
-                    request, Whole(found, cells, mark, known), len(body), is_admitting=self._is_admitting
-                )
-            else:
-                before.keep_question(known.words or body, Asked(found, cells, mark))
-        return found
-
-    def _made(self, turn: Turn, position: Position, cells: Cells, located: Located) -> Cell[Ready]:
-        """The answer to whoever is in this position, ready from now on."""
-        snapshot, at = turn.snapshot, turn.at
-        account, resource = pair_of(cells)
-        moment = Request(at, located.location, located.address, position[-1])
-        decision = evaluate(snapshot.program, account.screening, resource.screening, moment)
-        ids = (account.facts.account.id, resource.facts.resource.id)
-        request = AccessRequest(*ids, at, action=position[-1])
-        facts = (account.facts, resource.facts)
-        ready = Ready(Answer(self._new_id(), decision, request, located, snapshot.sources, facts))
-        return turn.derived.answers.keep(position, ready, ready.size_bytes)
 
 
 def _words(question: Question) -> Words:

@@ -1,12 +1,13 @@
 """Numbers for locations that decide alike under one program: most addresses of the world are in one of a few places."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from rules.compile import Program
 from rules.evaluate import location_profile
 from rules.facts import Location
 from rules.profiles import Screening
+from service.decide import Located
 from service.faces import Faces
 from service.fast_lane.heads import header_lines
 from service.gateways.checks import country_headers
@@ -28,8 +29,12 @@ class Places:
         self._faces = Faces(FACES_BYTES)
         self._known: dict[int, Place] = {}
         """By identity of the location, which the entry keeps alive."""
-        self.find: Callable[[int], Place | None] = self._known.get
-        """HOT PATH: a location that was seen before, by its identity."""
+        self._find: Callable[[int], Place | None] = self._known.get
+
+    def each(self, located: Iterable[Located]) -> list[Place]:
+        """HOT PATH: what is needed of the locations of some addresses."""
+        find = self._find
+        return [find(id(one.location)) or self.place(one.location) for one in located]
 
     def place(self, location: Location) -> Place:
         """What is needed of a location."""

@@ -2,7 +2,8 @@
 
 Requests that the lane leaves alone are handed to uvicorn as if nobody had looked at them; limits, keep-alive, flow
 control and shutdown stay uvicorn's. A request is looked at only when nothing else is under way on its connection, so
-that answers keep the order of the requests, and only if all of it is there.
+that answers keep the order of the requests, and only if all of it is there. One that waits to be decided with others
+counts as under way: what follows it has it decided first.
 
 Three ways in: a request that came before in the same bytes, all of it, is known at one look; a head that was seen
 before (the same bytes between two messages, the request's own id apart) is not parsed again; any other is parsed by
@@ -20,19 +21,16 @@ from uvicorn.server import ServerState
 
 from service.fast_lane.asked import Known
 from service.fast_lane.check_heads import CHECK_PATH
-from service.fast_lane.heads import BODY_LIMIT_BYTES, HEAD_LIMIT_BYTES, PLAIN_ENDING, read_head, without_id
+from service.fast_lane.heads import BODY_LIMIT_BYTES, HEAD_LIMIT_BYTES, end_of_head, read_head, without_id
 from service.fast_lane.lane import FastLane
 from service.gateways.authzen import EVALUATION_PATH
 from service.gateways.wire import DOOR
 
-END_OF_HEAD: Final = b"\r\n\r\n"
 REQUEST_LINE: Final = b"POST %b HTTP/1.1\r\n" % EVALUATION_PATH.encode()
 REQUEST_LIMIT_BYTES: Final = HEAD_LIMIT_BYTES + BODY_LIMIT_BYTES
 """Of what is known by its bytes, or by those of its head: an id of its own included."""
 HEAD_FIXED_BYTES: Final = 600
 """About what a known head takes, its bytes apart."""
-
-_END_BYTES: Final = len(END_OF_HEAD)
 
 
 class FastLaneProtocol(HttpToolsProtocol):
@@ -70,52 +68,55 @@ class FastLaneProtocol(HttpToolsProtocol):
             answer = None
             try:
                 if len(data) <= REQUEST_LIMIT_BYTES:  # longer ones are not even looked for
-                    answer = self.lane.again(data, self.server_state.default_headers) or self._answer_by_head(data)
+                    answer = self.lane.received(data, self.server_state.default_headers, self)
             except Exception as error:  # a fault of ours must not keep the ordinary way from answering
                 self.report(error)
+            if answer:
+                self.give(answer)
+                return
             if answer is not None:
-                self._give(answer)
+                self._is_between_messages = False
+                self._answered_at = self.lane.began
                 return
             self._alone, self._has_begun = data, False
-        self._end_turn()  # what uvicorn writes comes after it
+        self._end_turn()  # what uvicorn writes comes after it, and what waits comes before
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Have the parser look at what came in."""
         super().data_received(data)
         self._alone = b""
         if self._held is not None:  # the parser saw another end of it than was reckoned
             body, self._held, self._held_body = self._held_body, None, b""
             self._release(body)
 
-    def _answer_by_head(self, data: bytes) -> bytes | None:
-        """HOT PATH: the answer to a request whose head is known, if the lane has one."""
-        end = data.find(END_OF_HEAD) + _END_BYTES
-        head, heads = data[:end], self.lane.heads
-        known, ending = heads.get(head), PLAIN_ENDING
-        has_id = known is None
-        if known is None:
-            head, ending = without_id(head)
-            known = heads.get(head)
-        if known is None or len(data) != end + known.body_bytes:
-            return None
-        request = None if has_id or known.words is not None else data
-        return self.lane.answer(known, ending, data[end:], self.server_state.default_headers, request)
-
-    def _give(self, answer: bytes) -> None:
+    def give(self, answer: bytes) -> None:
         """HOT PATH: have an answer sent at the end of this turn."""
-        lane = self.lane
+        lane, self._is_between_messages = self.lane, True
         lane.answers.append((self.transport, answer))
         self.server_state.total_requests += 1
         self._answered_at = lane.began
         if self.timeout_keep_alive_task is None:
             self._close_in(self.timeout_keep_alive)
 
+    def pass_on(self, data: bytes, error: Exception | None) -> None:
+        """Have a request parsed that waited for an answer of the lane."""
+        if error is not None:
+            self.report(error)
+        self._is_between_messages = True
+        if not self.transport.is_closing():
+            self._alone, self._has_begun = data, False
+            self._parse(data)
+
     def _answer_parsed(self, known: Known, body: bytes) -> bool:
         """Answer a request whose head was parsed, if the lane can."""
         try:
-            answer = self.lane.answer(known, known.ending, body, self.server_state.default_headers)
+            answer = self.lane.answer(self, known, body, self.server_state.default_headers)
         except Exception as error:  # as above
             self.report(error)
             return False
         if answer is not None:
-            self._give(answer)
+            self.give(answer)
         return answer is not None
 
     def on_message_begin(self) -> None:
@@ -145,7 +146,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         held, body = self._held, self._held_body
         self._held, self._held_body = None, b""
         if held is not None:
-            end = self._alone.find(END_OF_HEAD) + _END_BYTES
+            end = end_of_head(self._alone)
             if self._alone[end:] == body:  # what was received is this head and this body, and nothing else
                 self._remember(self._alone[:end], held)
                 if self._answer_parsed(held, body):
@@ -187,7 +188,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             return None
         known = self._admitted()
         data = self._alone
-        if known is None or len(data) != data.find(END_OF_HEAD) + _END_BYTES + known.body_bytes:
+        if known is None or len(data) != end_of_head(data) + known.body_bytes:
             return None
         return known
 

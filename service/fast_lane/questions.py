@@ -4,11 +4,13 @@ INVARIANT: a body that is read here is read by the ordinary way to the same ques
 (other members, properties, a time, escapes in a text, faults of any kind) is not read here at all.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 from msgspec.json import Decoder
 
+from service.decide import ACTION_LENGTH
 from service.gateways.authzen_requests import ADDRESS_LIMIT
 
 
@@ -29,7 +31,7 @@ class Resource(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
 class Action(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     """What is to be done with it."""
 
-    name: str
+    name: Annotated[str, Meta(max_length=ACTION_LENGTH)]
 
 
 class Context(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
@@ -60,3 +62,13 @@ def read_question(body: bytes) -> Question | None:
         return _decode(body)
     except ValueError:
         return None
+
+
+def read_each(asked: Sequence[bytes | Question]) -> list[Question | None]:
+    """HOT PATH: the same of many at once, of which some may be questions already."""
+    try:
+        if BACKSLASH not in b"".join(asked):  # type: ignore[arg-type]
+            return list(map(_decode, asked))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        pass  # then they are not all bodies of plain questions
+    return [each if isinstance(each, Question) else read_question(each) for each in asked]

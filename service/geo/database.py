@@ -122,12 +122,13 @@ class Database:
         self.layout = replace(self.layout, resolves=TERRITORIES)
         self.info = replace(self.info, revision=revision[:REVISION_DIGITS])
 
-    def wide_networks(self) -> Iterator[tuple[int, int, Finding]]:
-        """The IPv4 networks of /16 and shorter of a flat file: first prefix of 16 bits, their number, what it says."""
+    def wide_networks(self, family: Literal[4, 6]) -> Iterator[tuple[int, int, Finding]]:
+        """The networks of /16 and shorter of a flat file: first prefix of 16 bits, their number, what it says."""
         findings: dict[object, Finding] = {None: NOTHING}
         prefix = 0
         while prefix < 1 << 16:
-            record, length = self._with_length(f"{prefix >> 8}.{prefix & 255}.0.0")
+            text = f"{prefix >> 8}.{prefix & 255}.0.0" if family == 4 else f"{prefix:x}::"
+            record, length = self._with_length(text)
             count = 1 << max(16 - length, 0)
             if length <= 16:
                 label = at(record, COUNTRY_CODE)

@@ -5,7 +5,7 @@ on identity, and drop it all when the snapshot's id changes. (After `POOL_LIMIT`
 a scan of the whole address space through a source of autonomous systems must not fill the memory.)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
@@ -58,8 +58,12 @@ class Snapshot:
         self._pool = Pool()
         self.ipv4 = Family(4, self.databases, self._pool)
         self.ipv6 = Family(6, self.databases, self._pool)
-        self.wide = WidePlaces(self.ipv4)
+        mixed = frozenset(_mixed_prefixes(self.databases))
+        self.special_ipv4 = frozenset(_special_parts(self.databases, mixed))
+        """HOT PATH: first 24 bits, where the first 16 are `SPECIAL`, of addresses that are reserved or overlaid."""
         self.special_ipv6 = _special_ipv6(self.databases)
+        self.wide_ipv4 = WidePlaces(self.ipv4, special=mixed, reserved=_reserved_prefixes())
+        self.wide_ipv6 = WidePlaces(self.ipv6, special=_special_leads(self.special_ipv6))
         self._tunnelled: dict[Place, Place] = {}
 
     @property
@@ -86,6 +90,7 @@ class Family:
     """The sources that hold addresses of one family."""
 
     def __init__(self, family: Literal[4, 6], databases: Iterable[Database], pool: Pool) -> None:
+        self.number: Literal[4, 6] = family
         self._pool = pool
         self.databases = tuple(database for database in databases if family in database.info.families)
         infos = tuple(database.info for database in self.databases)
@@ -161,30 +166,30 @@ class Family:
 
 
 class WidePlaces:
-    """HOT PATH: the place of an IPv4 address where its first 16 bits are enough to tell it.
+    """HOT PATH: the place of an address of one family, where its first 16 bits are enough to tell it.
 
     A byte a prefix, so that all of them stay in the processor's cache.
     """
 
-    __slots__ = ("_numbers", "index", "places", "special")
+    __slots__ = ("_numbers", "index", "places")
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, *, special: Iterable[int], reserved: Collection[int] = ()) -> None:
+        """`special`, `reserved`: first 16 bits that some special address has, and that only reserved ones have."""
         self.places: list[Place] = [INVALID, INVALID]
         """By what stands in `index`, from 2 on."""
         self._numbers: dict[int, int] = {}
+        # These come first: where numbers run out, the sources are asked, who do not know what is reserved.
+        numbers = [self._number(family.reserved_place(_reserved_class_of(prefix))) for prefix in reserved]
         index = bytearray(1 << 16)
         if family.flat:
-            for prefix, count, finding in family.databases[0].wide_networks():
+            for prefix, count, finding in family.databases[0].wide_networks(family.number):
                 index[prefix : prefix + count] = bytes((self._number(family.joined((finding,))),)) * count
-        mixed = frozenset(_mixed_prefixes(family.databases))
-        for prefix in _reserved_prefixes() - mixed:
-            index[prefix] = self._number(family.reserved_place(reserved_class(IPV4_MAPPED | prefix << 16) or ""))
-        for prefix in mixed:
+        for prefix, number in zip(reserved, numbers, strict=True):
+            index[prefix] = number
+        for prefix in special:
             index[prefix] = SPECIAL
         self.index = bytes(index)
         """By the first 16 bits: `NARROW`, `SPECIAL`, or a place's position in `places`."""
-        self.special = frozenset(_special_parts(family.databases, mixed))
-        """First 24 bits, where the first 16 are `SPECIAL`, of addresses that are reserved or overlaid."""
 
     def _number(self, place: Place) -> int:
         """What stands in `index` for a place, which is told by its identity."""
@@ -199,6 +204,8 @@ NARROW: Final = 0
 """The sources have to be asked."""
 SPECIAL: Final = 1
 """Some address is reserved or overlaid, and some other one is not, or not so."""
+SIX_TO_FOUR: Final = 0x2002
+"""First 16 bits of IPv6 addresses that have an IPv4 address in them (RFC 3056)."""
 
 _Span: TypeAlias = tuple[int, int]
 
@@ -211,6 +218,11 @@ def _reserved_ipv4() -> list[_Span]:
 def _overlaid_ipv4(databases: Iterable[Database]) -> list[_Span]:
     blocks = (block for database in databases for block in database.overlay.blocks)
     return [(first - IPV4_MAPPED, last - IPV4_MAPPED) for first, last, _ in blocks if is_ipv4(first)]
+
+
+def _reserved_class_of(prefix: int) -> str:
+    """Class of the first of the IPv4 addresses with these first 16 bits."""
+    return reserved_class(IPV4_MAPPED | prefix << 16) or ""
 
 
 def _reserved_prefixes() -> set[int]:
@@ -240,6 +252,11 @@ def _special_ipv6(databases: Iterable[Database]) -> frozenset[int]:
     blocks += [(first, last) for database in databases for first, last, _ in database.overlay.blocks]
     spans = ((first >> 96, last >> 96) for first, last in blocks if first >> 125 == 1)
     return frozenset(prefix for first, last in spans for prefix in range(first, last + 1))
+
+
+def _special_leads(special: Iterable[int]) -> set[int]:
+    """First 16 bits of IPv6 addresses of which some may be special: reserved, overlaid, or with another in them."""
+    return {lead for lead in range(1 << 16) if lead >> 13 != 1} | {SIX_TO_FOUR} | {prefix >> 16 for prefix in special}
 
 
 def _id_of(sources: Iterable[SourceInfo]) -> str:

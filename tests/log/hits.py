@@ -53,7 +53,7 @@ def repeated(made: Answer, *, is_kept: bool = False) -> Hits:
     """The same decision, given again, to a question that is kept or not."""
     account, resource = screened(made.request.account)
     decision = ready(made.decision.effect, made.decision)
-    settled = Settled(account, resource, made.request.action, made.located, decision)
+    settled = (account, resource, made.request.action, made.located, decision)
     return Hits(made.request.at, made.sources, [made.id], [settled], [number_of(settled)] if is_kept else None)
 
 

@@ -15,7 +15,7 @@ from rules.compile import compile_ruleset
 from rules.evaluate import evaluate, screen, screen_resource
 from rules.facts import IPV4_MAPPED, AccountFacts, Address, Request, ResourceFacts
 from rules.language import Decision, RuleSet
-from service.decide import AccessRequest, Answer, Hits, Screened, Settled
+from service.decide import AccessRequest, Answer, Hits, Screened
 from service.decision_log.hits import LINE_HITS
 from service.decision_log.keeping import delete_account
 from service.decision_log.numbering import Said, SaidNumbers
@@ -67,7 +67,7 @@ def pairs(rules: RuleSet, asked: Sequence[Question], picks: Sequence[tuple[int, 
         request = AccessRequest(own.facts.account.id, tool.facts.resource.id, at, "x", action, asked_at=at)
         id = f"{number:032x}"
         whole = Answer(id, decision, request, located, sources, (own.facts, tool.facts))
-        settled = Settled(own, tool, action, located, ready("", decision))
+        settled = (own, tool, action, located, ready("", decision))
         made.append((whole, Hits(at, sources, [id], [settled], [number_of(settled)] if is_kept else None)))
     return made
 

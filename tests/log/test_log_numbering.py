@@ -115,7 +115,8 @@ def test_the_same_question_is_looked_up_once_it_is_told() -> None:
 
 
 def test_a_question_that_cannot_be_written_is_counted_each_time_and_keeps_no_other_out() -> None:
-    unfit = HITS[0].settled[0]._replace(action="\ud800")
+    account, resource, _, located, decision = HITS[0].settled[0]
+    unfit = (account, resource, "\ud800", located, decision)
     records = Records("w", "masked")
     for number in range(0, 30, 3):
         hits = [asked(number, 1), asked(number + 1, 0)._replace(settled=[unfit]), asked(number + 2, 2)]

@@ -2,6 +2,7 @@
 
 import csv
 from ipaddress import IPv4Address, ip_network
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,11 @@ from hypothesis import strategies as st
 
 from rules.facts import IPV4_MAPPED, NOWHERE, Address, Claim
 from rules.geography import TERRITORIES, Jurisdiction, Region
+from rules.iso3166 import COUNTRIES
+from service.geo.addresses import unwrapped
+from service.geo.database import open_database
 from service.geo.reserved import BLOCKS
+from service.geo.snapshot import Snapshot
 from service.locations import DATA, EMBEDDED, MEMO_SIZE, Located, Locations, locate_row, open_locations
 from tests.service.address_databases import Records, write_database
 
@@ -191,11 +196,11 @@ def test_garbage_is_not_remembered() -> None:
 
 def test_an_address_in_use_outlives_a_scan() -> None:
     locations = Locations(LOCATIONS.snapshot)
-    used = locations.locate("8.8.8.8")
+    used = locations.locate("2002:808:808::1")
     for number in range(3 * MEMO_SIZE):
         locations.locate(_ipv6(0x2A00 << 112 | number))
         if number % 1000 == 0:
-            assert locations.locate("8.8.8.8") is used
+            assert locations.locate("2002:808:808::1") is used
 
 
 def test_another_snapshot_forgets_what_the_old_one_said(tmp_path: Path) -> None:
@@ -219,3 +224,43 @@ def test_territories_stay_when_a_user_adds_the_same_database_again() -> None:
 def _ipv6(number: int) -> str:
     """Without abbreviation, as nobody writes it."""
     return ":".join(f"{number >> shift & 0xFFFF:x}" for shift in range(112, -1, -16))
+
+
+def test_reserved_addresses_are_told_however_many_countries_a_database_has(tmp_path: Path) -> None:
+    networks = (f"{16 + number // 200}.{number % 200}.0.0/16" for number in count())
+    records: Records = {
+        network: {"country_code": code} for network, code in zip(networks, sorted(COUNTRIES), strict=False)
+    }
+    database = open_database(write_database(tmp_path / "x.mmdb", "flat", records), name="x")
+    locations = Locations(Snapshot([database]))
+    assert locations.locate("16.0.9.9").location.claims
+    for text in (
+        "0.1.2.3",
+        "10.0.0.1",
+        "100.64.1.1",
+        "127.1.2.3",
+        "169.254.1.1",
+        "198.18.0.1",
+        "224.1.1.1",
+        "240.1.1.1",
+    ):
+        assert locations.locate(text).status == "reserved"
+
+
+@given(st.integers(0x2000, 0x3FFF), st.integers(0, 2**112 - 1))
+@example(0x2001, 0xDB8 << 96)
+@example(0x2002, 0x808_0808 << 80)
+@example(0x2A02, 0xD300 << 96)
+def test_the_short_way_to_the_place_of_an_ipv6_address_leads_where_the_long_way_does(lead: int, rest: int) -> None:
+    number = lead << 112 | rest
+    address, tunnel = unwrapped(number)
+    assert LOCATIONS.locate(_ipv6(number)).location is LOCATIONS.snapshot.place(address, tunnel=tunnel).location
+
+
+def test_the_short_way_of_ipv6_leads_where_the_long_way_does_all_over_the_space() -> None:
+    for lead in range(0x2000, 0x4000):
+        for rest in (0, 1, lead * 40503 << 80 & (1 << 112) - 1, (1 << 112) - 1):
+            number = lead << 112 | rest
+            address, tunnel = unwrapped(number)
+            short = LOCATIONS.locate(_ipv6(number)).location
+            assert short is LOCATIONS.snapshot.place(address, tunnel=tunnel).location
