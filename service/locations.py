@@ -2,7 +2,8 @@
 
 What is remembered: located addresses, in two generations of `MEMO_SIZE`, so that a scan of the address space pushes out
 what is old instead of growing the memory. It belongs to the snapshot: another snapshot, another memo. An address of
-which all that is near says the same is not remembered, since to find it again takes as long.
+which all that is near says the same is not remembered, since to find it again takes as long; nor is any plain IPv4
+address where one flat database is all there is, since to ask that again takes little longer.
 """
 
 from collections.abc import Iterable, Sequence
@@ -166,18 +167,24 @@ class _Memo:
                 elif wide == NARROW and is_flat4:
                     place = place4(text)
                 else:
-                    found = self._remembered(packed) or self._remember(packed, self._narrow_ipv4(number, text, wide))
-                    located.append(found)
+                    located.append(self._narrow(packed, number, text, wide))
                     continue
             else:
                 wide = index6[lead]
                 if wide <= SPECIAL:
-                    found = self._remembered(packed) or self._remember(packed, self._narrow_ipv6(number, text, wide))
-                    located.append(found)
+                    located.append(self._narrow(packed, number, text, wide))
                     continue
                 place = places6[wide]
             located.append(new(Located, (place.status, number, place.location, place.reserved)))
         return located
+
+    def _narrow(self, packed: bytes, number: int, text: str, wide: int) -> Located:
+        """HOT PATH: of an address that more has to be looked at than its first 16 bits."""
+        found = self._remembered(packed)
+        if found is None:
+            narrow = self._narrow_ipv4 if len(packed) == IPV4_BYTES else self._narrow_ipv6
+            found = self._remember(packed, narrow(number, text, wide))
+        return found
 
     def _narrow_ipv4(self, number: int, text: str, wide: int) -> Located:
         if wide == NARROW or (number & 0xFFFFFFFF) >> 8 not in self.snapshot.special_ipv4:

@@ -6,7 +6,8 @@ same stretch of addresses, and the same action. Who asks again in the same bytes
 noted, and the ordinary way takes the request from the beginning.
 
 Requests that arrive in one turn of the event loop are decided as of its beginning, which is a moment ago, and their
-answers are sent and recorded together at its end.
+answers are sent and recorded together at its end. What is not known by its bytes waits for that end, and is looked up
+together: see `lookup`.
 """
 
 from asyncio import Transport, get_running_loop
@@ -16,15 +17,16 @@ from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
 from service.decide import Hits, Locations, Recorder, Settled
+from service.fast_lane.admitting import Admitting
 from service.fast_lane.asked import UNNUMBERED, Asked, AskedBefore, Found, Known, Whole, Words
-from service.fast_lane.check_heads import CheckHead, read_check, tail_of
+from service.fast_lane.check_heads import CheckHead, tail_of
 from service.fast_lane.derived import Derived, derived_of
-from service.fast_lane.heads import END_BYTES, END_OF_HEAD, PLAIN_ENDING, Head, Headers, without_id
+from service.fast_lane.heads import PLAIN_ENDING, end_of_head, without_id
 from service.fast_lane.lookup import LookedUp, Lookup, Memorised
 from service.fast_lane.questions import Question
 from service.fast_lane.ready import DefaultHeaders, Ready
-from service.gateways.authzen_calls import Admission, Callers
-from service.gateways.checks import DECISION_ID, NOT_KEPT, GatewayChecks
+from service.gateways.authzen_calls import Callers
+from service.gateways.checks import DECISION_ID, GatewayChecks
 from service.memo import MOST_VISITS, Bound, Memo
 from service.programs import Snapshot
 
@@ -109,6 +111,7 @@ class FastLane:
         self._checks = suppliers.checks
         self._locations = suppliers.locations
         self._repeated = suppliers.recorder.repeated
+        self.admitting = Admitting(suppliers.callers, suppliers.checks, is_admitting=is_admitting)
         self._clock = suppliers.clock
         self._new_id = suppliers.new_id
         self.heads: Memo[bytes, Known] = Memo(Bound(HEADS_BYTES))
@@ -189,36 +192,9 @@ class FastLane:
         if once[0]:
             self._repeated(new(Hits, (turn.at, turn.frame.sources, *once[:2], None)))
 
-    def admit(self, head: Head) -> Known | None:
-        """The head with what it admits to; None if that is nothing, or not sure."""
-        admission = self._admission(head.authorization, head.api_key)
-        if admission is None:
-            return None
-        return Known(head.body_bytes, head.ending, head.recurs, admission.generation, admission.key_id, admission.until)
-
-    def admit_check(self, url: bytes, headers: Headers) -> Known | None:
-        """A gateway's question with what it admits to; None if that is nothing, or not sure, or it is not plain."""
-        checks = self._checks
-        if not self._is_admitting and not checks.keys_required:
-            return None  # an address is believed then, which is not this lane's to look at
-        head = read_check(url, headers, checks.routes)
-        if head is None:
-            return None
-        admission = self._admission(None, head.key)
-        if admission is None:
-            return None
-        who = (admission.generation, admission.key_id, admission.until)
-        tail = b"" if head.route.keep_seconds else tail_of(head.wire, (NOT_KEPT,))
-        return Known(0, head.ending, head.recurs, *who, head.question, head, _words(head.question), tail)
-
     def _tail(self, check: CheckHead, ready: Ready, at: datetime) -> bytes:
         """What ends Cordon's headers of a permission that may be kept."""
         return tail_of(check.wire, self._checks.kept(check.route, ready.decision.expires_at, at))
-
-    def _admission(self, authorization: bytes | None, api_key: bytes | None) -> Admission | None:
-        if self._is_admitting:
-            return Admission(self._callers.generation)
-        return self._callers.admission(authorization, api_key)
 
     def received(self, data: bytes, headers: DefaultHeaders, connection: Connection) -> bytes | None:
         """HOT PATH: the whole answer to what came in, or `LATER`; None if the ordinary way must give it.
@@ -271,7 +247,7 @@ class FastLane:
 
     def _by_head(self, turn: Turn | None, data: bytes, headers: DefaultHeaders, connection: Connection) -> bytes | None:
         """HOT PATH: the answer to a request whose head is known, or `LATER`."""
-        end = data.find(END_OF_HEAD) + END_BYTES
+        end = end_of_head(data)
         head, ending = data[:end], PLAIN_ENDING
         cell = self._find_head(head)
         has_id = cell is None
@@ -414,8 +390,3 @@ class FastLane:
         if cell.visits < MOST_VISITS:
             cell.visits += 1
         return asked.found
-
-
-def _words(question: Question) -> Words:
-    """All of a question that counts."""
-    return question.subject.id, question.resource.id, question.action.name, question.context.ip

@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from service.fast_lane.asked import Known
 from service.fast_lane.check_heads import CHECK_PATH
 from service.fast_lane.heads import BODY_LIMIT_BYTES, HEAD_LIMIT_BYTES, end_of_head, read_head, without_id
-from service.fast_lane.lane import FastLane
+from service.fast_lane.lane import LATER, FastLane
 from service.gateways.authzen import EVALUATION_PATH
 from service.gateways.wire import DOOR
 
@@ -74,7 +74,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             if answer:
                 self.give(answer)
                 return
-            if answer is not None:
+            if answer is LATER:
                 self._is_between_messages = False
                 self._answered_at = self.lane.began
                 return
@@ -195,9 +195,9 @@ class FastLaneProtocol(HttpToolsProtocol):
     def _admitted(self) -> Known | None:
         if self._alone.startswith(REQUEST_LINE):
             head = read_head(self.headers)
-            return None if head is None else self.lane.admit(head)
+            return None if head is None else self.lane.admitting.admit(head)
         if self.url.startswith(CHECK_PATH) and self.parser.get_http_version() == "1.1":
-            return self.lane.admit_check(self.url, self.headers)
+            return self.lane.admitting.admit_check(self.url, self.headers)
         return None
 
     def _remember(self, head: bytes, known: Known) -> None:

@@ -5,7 +5,7 @@ on identity, and drop it all when the snapshot's id changes. (After `POOL_LIMIT`
 a scan of the whole address space through a source of autonomous systems must not fill the memory.)
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
@@ -173,18 +173,18 @@ class WidePlaces:
 
     __slots__ = ("_numbers", "index", "places")
 
-    def __init__(self, family: Family, *, special: Iterable[int], reserved: Collection[int] = ()) -> None:
+    def __init__(self, family: Family, *, special: Iterable[int], reserved: Iterable[int] = ()) -> None:
         """`special`, `reserved`: first 16 bits that some special address has, and that only reserved ones have."""
         self.places: list[Place] = [INVALID, INVALID]
         """By what stands in `index`, from 2 on."""
         self._numbers: dict[int, int] = {}
         # These come first: where numbers run out, the sources are asked, who do not know what is reserved.
-        numbers = [self._number(family.reserved_place(_reserved_class_of(prefix))) for prefix in reserved]
+        numbers = {prefix: self._number(family.reserved_place(_reserved_class_of(prefix))) for prefix in reserved}
         index = bytearray(1 << 16)
         if family.flat:
             for prefix, count, finding in family.databases[0].wide_networks(family.number):
                 index[prefix : prefix + count] = bytes((self._number(family.joined((finding,))),)) * count
-        for prefix, number in zip(reserved, numbers, strict=True):
+        for prefix, number in numbers.items():
             index[prefix] = number
         for prefix in special:
             index[prefix] = SPECIAL
