@@ -29,9 +29,12 @@ from rules.geography import Jurisdiction
 from service.decide import (
     AccessRequest,
     Answer,
+    Columns,
     Hits,
     InlineFacts,
+    KeptHits,
     Located,
+    NewHits,
     Screened,
     Settled,
     SourceState,
@@ -66,7 +69,8 @@ class World:
         self.program = compile_ruleset(rule_set(RULES))
         self.ruleset = self.program.ruleset
         self.sources = (SourceState("directory", "0" * 12, AT), SourceState("dbip-country-lite", "2026-11", AT))
-        self.location = Location((Claim("dbip-country-lite", Jurisdiction("DE")),), tells=frozenset({"vpn"}))
+        location = Location((Claim("dbip-country-lite", Jurisdiction("DE")),), tells=frozenset({"vpn"}))
+        self.located = Found(Address(IPV4_MAPPED | 0xCB007109), location)
         resource = ResourceFacts(Resource(ResourceId("model")), ownership)
         self.resource = Screened(screen_resource(self.program, resource, AT), resource)
         small = [replace(ownership, owners=_above(ownership.owners, number), entities={}) for number in range(ACCOUNTS)]
@@ -90,7 +94,7 @@ class World:
         return self.at_hand(request)
 
     def locate(self, text: str | None) -> Located:
-        return Found(Address(IPV4_MAPPED | 0xCB007109), self.location)
+        return self.located
 
     async def reach(self, token: str) -> None:
         """Nothing is waited for."""
@@ -127,9 +131,11 @@ class World:
             ]
             numbers, settled = [number for number, _ in turn], [settled for _, settled in turn]
             ids = [secrets.token_hex(16) for _ in settled]
-            yield Hits(
-                begun + timedelta(seconds=number / rate), self.sources, ids, settled, None if are_new else numbers
-            )
+            at = begun + timedelta(seconds=number / rate)
+            if are_new:
+                yield NewHits(at, self.sources, ids, Columns._make(map(list, zip(*settled, strict=True))))
+            else:
+                yield KeptHits(at, self.sources, ids, settled, numbers)
 
     def questions(self) -> Iterator[Settled]:
         """Questions, each from an address of its own."""
@@ -138,8 +144,8 @@ class World:
         decisions = [replace(self.answer(0).decision, unknown=(f"fact.{number}",)) for number in range(8)]
         while True:
             account = accounts[int(draw.paretovariate(0.6)) % ACCOUNTS]
-            located = Found(Address(IPV4_MAPPED | draw.getrandbits(32)), self.location)
-            yield account, self.resource, "use", located, draw.choice(decisions)
+            address = Address(IPV4_MAPPED | draw.getrandbits(32))
+            yield account, self.resource, "use", address, self.located, draw.choice(decisions)
 
 
 def _above(owners: Mapping[EntityId, tuple[Interest, ...]], number: int) -> dict[EntityId, tuple[Interest, ...]]:

@@ -21,6 +21,7 @@ from service.decide import (
     Answer,
     Decider,
     Hits,
+    NewHits,
 )
 from service.decision_log.keeping import delete_account, tend
 from service.decision_log.recorder import DecisionLog
@@ -130,9 +131,10 @@ def _offer(log: DecisionLog, hits: Sequence[Hits], seconds: float, rate: int) ->
 def _made_now(hits: Hits) -> Hits:
     """The same, of objects that were made a moment ago, and are as near to the processor as those of a request; what is
     settled, and its number, is shared by all who ask the same."""
-    ids = [id[:16] + id[16:] for id in hits.ids]
-    numbers = None if hits.numbers is None else list(hits.numbers)
-    return hits._replace(at=hits.at + timedelta(0), ids=ids, settled=list(hits.settled), numbers=numbers)
+    at, ids = hits.at + timedelta(0), [id[:16] + id[16:] for id in hits.ids]
+    if isinstance(hits, NewHits):
+        return hits._replace(at=at, ids=ids, settled=hits.settled.part(slice(None)))
+    return hits._replace(at=at, ids=ids, settled=list(hits.settled), numbers=list(hits.numbers))
 
 
 def _settled(log: DecisionLog) -> int:

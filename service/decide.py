@@ -104,19 +104,24 @@ class Screened(Generic[F]):
     """Screenings of one program and kind with the same number decide alike; -1 is like none, itself included."""
 
 
-class Located(Protocol):
-    """What is known of one address."""
+class Place(Protocol):
+    """What is known of an address, the address itself apart."""
 
-    @property
-    def text(self) -> str | None: ...
     @property
     def status(self) -> str: ...
     @property
     def reserved(self) -> str | None: ...
     @property
-    def address(self) -> Address | None: ...
-    @property
     def location(self) -> Location: ...
+
+
+class Located(Place, Protocol):
+    """What is known of one address."""
+
+    @property
+    def text(self) -> str | None: ...
+    @property
+    def address(self) -> Address | None: ...
 
 
 class Locations(Protocol):
@@ -155,20 +160,63 @@ class Programs(Protocol):
     def current(self) -> Snapshot: ...
 
 
-Settled: TypeAlias = tuple[Screened[AccountFacts], Screened[ResourceFacts], str, Located, Decision]
-"""A question (account, resource, action, address), and what it is answered with until facts, rules or dates change.
+Settled: TypeAlias = tuple[Screened[AccountFacts], Screened[ResourceFacts], str, Address | None, Place, Decision]
+"""A question (account, resource, action, address and its place), and what it is answered with until facts, rules or
+dates change.
 
 The decision is right but for `facts`: of those, the screening of the account tells the revision.
 """
 # A plain tuple: a named one is made by copying one.
 
 
+class Columns(NamedTuple):
+    """What some questions settle, by what it is and not by whom it is for: see `Settled`. Of one length.
+
+    Nothing is made for any of them: what each refers to is there in any case, and shared.
+    """
+
+    accounts: list[Screened[AccountFacts]]
+    resources: list[Screened[ResourceFacts]]
+    actions: list[str]
+    addresses: list[Address | None]
+    places: list[Place]
+    decisions: list[Decision]
+
+    @classmethod
+    def none(cls) -> "Columns":
+        """Of no questions yet."""
+        return cls([], [], [], [], [], [])
+
+    def add(self, more: "Columns") -> None:
+        """HOT PATH: what others settle."""
+        self.accounts.extend(more.accounts)
+        self.resources.extend(more.resources)
+        self.actions.extend(more.actions)
+        self.addresses.extend(more.addresses)
+        self.places.extend(more.places)
+        self.decisions.extend(more.decisions)
+
+    def add_one(self, settled: Settled) -> None:
+        """HOT PATH: what one more settles."""
+        account, resource, action, address, place, decision = settled
+        self.accounts.append(account)
+        self.resources.append(resource)
+        self.actions.append(action)
+        self.addresses.append(address)
+        self.places.append(place)
+        self.decisions.append(decision)
+
+    def part(self, some: slice) -> "Columns":
+        """What some of them settle."""
+        return Columns._make([column[some] for column in self])
+
+
 ACTION_LENGTH = 64
 """Characters of an action that a hit may have: hits are taken to be small."""
 
 
-class Hits(NamedTuple):
-    """Decisions that were made before for the like, and given again at one moment."""
+class KeptHits(NamedTuple):
+    """Decisions that were made before for the like, and given again at one moment, to questions that are kept."""
 
     at: datetime
     """Aware, UTC: the moment that is decided for, and that it was asked at."""
@@ -176,9 +224,22 @@ class Hits(NamedTuple):
     ids: Sequence[str]
     settled: Sequence[Settled]
     """Of each id."""
-    numbers: Sequence[int] | None
+    numbers: Sequence[int]
     """Of each question, the number that it has whenever it is asked again, and no other question of this process ever
-    has; None: they are not kept, and as good as new."""
+    has."""
+
+
+class NewHits(NamedTuple):
+    """The same, to questions that are not kept, and as good as new."""
+
+    at: datetime
+    sources: tuple[SourceState, ...]
+    ids: Sequence[str]
+    settled: Columns
+    """Of all ids."""
+
+
+Hits: TypeAlias = KeptHits | NewHits
 
 
 class Recorder(Protocol):

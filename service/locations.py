@@ -15,7 +15,7 @@ from rules.facts import IPV4_MAPPED, Address, Location
 from service.geo.addresses import number_of, text_of, unwrapped
 from service.geo.database import Database, SourceInfo, open_database, stamp_of
 from service.geo.examination import InvalidDatabase
-from service.geo.snapshot import INVALID, NARROW, SIX_TO_FOUR, SPECIAL, Snapshot, Status
+from service.geo.snapshot import INVALID, NARROW, SIX_TO_FOUR, SPECIAL, Place, Snapshot, Status
 
 __all__ = ["InvalidDatabases", "Located", "Locations", "SourceInfo", "locate_row", "open_locations"]
 
@@ -25,18 +25,28 @@ MEMO_SIZE: Final = 16_384
 IPV4_BYTES: Final = 4
 
 from_bytes: Final = int.from_bytes
-new: Final = tuple.__new__
 
 
 class Located(NamedTuple):
-    """An address, and what is known of it. `location` is shared by all addresses that look alike."""
+    """An address, and what is known of it."""
 
-    status: Status
     address: Address | None
     """128 bits, an embedded IPv4 address taken out; None if the text names no address."""
-    location: Location
-    reserved: str | None
-    """Class of a reserved address: `service.geo.reserved.CLASSES`."""
+    place: Place
+    """Shared by all addresses that look alike."""
+
+    @property
+    def status(self) -> Status:
+        return self.place.status
+
+    @property
+    def location(self) -> Location:
+        return self.place.location
+
+    @property
+    def reserved(self) -> str | None:
+        """Class of a reserved address: `service.geo.reserved.CLASSES`."""
+        return self.place.reserved
 
     @property
     def text(self) -> str | None:
@@ -62,7 +72,7 @@ class InvalidDatabases(Exception):
         super().__init__("; ".join(self.problems))
 
 
-UNKNOWN: Final = Located(INVALID.status, None, INVALID.location, None)
+UNKNOWN: Final = Located(None, INVALID)
 """A text that names no address, or no text at all."""
 
 
@@ -144,61 +154,67 @@ class _Memo:
 
     def locate(self, text: str) -> Located:
         """The answer for any text."""
-        (located,) = self.locate_each((text,))
-        return located
+        (address,), (place,) = self.locate_each((text,))
+        return Located(address, place)
 
-    def locate_each(self, texts: Iterable[str]) -> list[Located]:
-        """HOT PATH: the answers for some texts; quickest for addresses that their first 16 bits tell the place of."""
+    def locate_each(self, texts: Iterable[str]) -> tuple[list[Address | None], list[Place]]:
+        """HOT PATH: the addresses that some texts name, and the places of these.
+
+        Quickest for addresses that their first 16 bits tell the place of.
+        """
         index4, places4, index6, places6 = self.index4, self.places4, self.index6, self.places6
         is_flat4, place4 = self.is_flat4, self.place4
-        located: list[Located] = []
+        addresses: list[Address | None] = []
+        places: list[Place] = []
         for text in texts:
+            address: Address | None
             try:
                 packed = inet_pton(AF_INET6 if ":" in text else AF_INET, text)
             except (OSError, ValueError):
-                located.append(self._remembered(text) or self._remember(text, self._dressed(text)))
-                continue
-            number, lead = from_bytes(packed), packed[0] << 8 | packed[1]
-            if len(packed) == IPV4_BYTES:
-                wide = index4[lead]
-                number |= IPV4_MAPPED
-                if wide > SPECIAL:
-                    place = places4[wide]
-                elif wide == NARROW and is_flat4:
-                    place = place4(text)
-                else:
-                    located.append(self._narrow(packed, number, text, wide))
-                    continue
+                address, place = self._remembered(text) or self._remember(text, self._dressed(text))
             else:
-                wide = index6[lead]
-                if wide <= SPECIAL:
-                    located.append(self._narrow(packed, number, text, wide))
-                    continue
-                place = places6[wide]
-            located.append(new(Located, (place.status, number, place.location, place.reserved)))
-        return located
+                number = from_bytes(packed)
+                if len(packed) == IPV4_BYTES:
+                    wide = index4[number >> 16]
+                    address = number | IPV4_MAPPED  # type: ignore[assignment]
+                    if wide > SPECIAL:
+                        place = places4[wide]
+                    elif wide == NARROW and is_flat4:
+                        place = place4(text)
+                    else:
+                        address, place = self._narrow(packed, text, wide)
+                else:
+                    wide = index6[number >> 112]
+                    address = number  # type: ignore[assignment]
+                    if wide > SPECIAL:
+                        place = places6[wide]
+                    else:
+                        address, place = self._narrow(packed, text, wide)
+            addresses.append(address)
+            places.append(place)
+        return addresses, places
 
-    def _narrow(self, packed: bytes, number: int, text: str, wide: int) -> Located:
+    def _narrow(self, packed: bytes, text: str, wide: int) -> Located:
         """HOT PATH: of an address that more has to be looked at than its first 16 bits."""
         found = self._remembered(packed)
         if found is None:
             narrow = self._narrow_ipv4 if len(packed) == IPV4_BYTES else self._narrow_ipv6
-            found = self._remember(packed, narrow(number, text, wide))
+            found = self._remember(packed, narrow(from_bytes(packed), text, wide))
         return found
 
     def _narrow_ipv4(self, number: int, text: str, wide: int) -> Located:
-        if wide == NARROW or (number & 0xFFFFFFFF) >> 8 not in self.snapshot.special_ipv4:
+        address = Address(IPV4_MAPPED | number)
+        if wide == NARROW or number >> 8 not in self.snapshot.special_ipv4:
             place = self.snapshot.ipv4.place(text)
         else:
-            place = self.snapshot.ipv4.special_place(Address(number), text)
-        return new(Located, (place.status, number, place.location, place.reserved))
+            place = self.snapshot.ipv4.special_place(address, text)
+        return Located(address, place)
 
     def _narrow_ipv6(self, number: int, text: str, wide: int) -> Located:
         lead = number >> 96
         if wide == SPECIAL and (lead >> 29 != 1 or lead >> 16 == SIX_TO_FOUR or lead in self.snapshot.special_ipv6):
             return self._unwrapped(number)
-        place = self.snapshot.ipv6.place(text)
-        return new(Located, (place.status, number, place.location, place.reserved))
+        return Located(Address(number), self.snapshot.ipv6.place(text))
 
     def _remembered(self, key: bytes | str) -> Located | None:
         """HOT PATH: what was located of late; it stays for longer."""
@@ -219,8 +235,7 @@ class _Memo:
 
     def _unwrapped(self, number: int) -> Located:
         address, tunnel = unwrapped(number)
-        place = self.snapshot.place(address, tunnel=tunnel)
-        return Located(place.status, address, place.location, place.reserved)
+        return Located(address, self.snapshot.place(address, tunnel=tunnel))
 
     def _dressed(self, text: str) -> Located:
         """For a text in quotes or brackets, with a port or a zone id, or none that names an address."""

@@ -42,8 +42,12 @@ Touched: TypeAlias = Mapping[str, Collection[str]]
 F = TypeVar("F", AccountFacts, ResourceFacts)
 Pair: TypeAlias = tuple[Screened[AccountFacts], Screened[ResourceFacts]]
 """Of an account and a resource."""
-Cells: TypeAlias = tuple[Cell[Entry[AccountFacts]], Cell[Entry[ResourceFacts]]]
+AccountCell: TypeAlias = Cell[Entry[AccountFacts]]
+ResourceCell: TypeAlias = Cell[Entry[ResourceFacts]]
+Cells: TypeAlias = tuple[AccountCell, ResourceCell]
 """Where they are memorised; each is right until its cell is gone, or by its dates."""
+Ready: TypeAlias = tuple[list[AccountCell], list[ResourceCell], list[int]]
+"""Cells of accounts, and of resources, that are right; and the positions of those who asked for any that is not."""
 
 
 class Unreachable(Exception):
@@ -114,27 +118,35 @@ class Screenings:
 
         Of neither a foreign subject nor one with inline facts.
         """
-        return None if self._dossiers.is_stale else self.ready_each([(account, resource)], at)[0]
+        if self._dossiers.is_stale:
+            return None
+        accounts, resources, missing = self.ready_each([(account, resource)], at)
+        return None if missing else (accounts[0], resources[0])
 
-    def ready_each(self, asked: Iterable[tuple[str, str]], at: datetime) -> list[Cells | None]:
+    def ready_each(self, asked: Iterable[tuple[str, str]], at: datetime) -> Ready:
         """HOT PATH: the same of some accounts and resources. Whoever asks looks whether they are stale."""
         find_account, find_stranger = self._find_account, self._find_stranger
         find_resource, find_nameless = self._find_resource, self._find_nameless
-        ready: list[Cells | None] = []
-        for account, resource in asked:
+        accounts: list[AccountCell] = []
+        resources: list[ResourceCell] = []
+        missing: list[int] = []
+        for number, (account, resource) in enumerate(asked):
             one = find_account(account) or find_stranger(account)
             other = find_resource(resource) or find_nameless(resource)
             if one is None or other is None:
-                ready.append(None)
+                missing.append(number)
                 continue
             if one.visits < MOST_VISITS:
                 one.visits += 1
             if other.visits < MOST_VISITS:
                 other.visits += 1
             who, what = one.value, other.value
-            is_wrong = (who.is_dated and not who.is_right(at)) or (what.is_dated and not what.is_right(at))
-            ready.append(None if is_wrong else (one, other))
-        return ready
+            if (who.is_dated and not who.is_right(at)) or (what.is_dated and not what.is_right(at)):
+                missing.append(number)
+                continue
+            accounts.append(one)
+            resources.append(other)
+        return accounts, resources, missing
 
     def at_hand(self, request: AccessRequest) -> Pair | None:
         """Those of the account and of the resource, if both are memorised and right at the request's time."""

@@ -10,11 +10,11 @@ with the one that decides, and nothing slower keeps up with it.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import compress
-from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from rules.facts import AccountFacts, Address, ResourceFacts
-from service.decide import Hits, Screened, Settled
+from rules.language import Decision
+from service.decide import Columns, Hits, KeptHits, NewHits, Place, Screened, Settled
 from service.decision_log.fragments import Fragments, clipped, told
 from service.decision_log.freezing import Frozen, encode, written
 from service.decision_log.numbering import UNFIT, Said, SaidNumbers
@@ -32,9 +32,13 @@ _QUESTIONS = b'{"type":"questions","n":%b,"account":%b,"address":%b,"place":%b,"
 _SECOND = timedelta(seconds=1)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
-_parts_of = attrgetter("address", "location", "status", "reserved")
-
 T = TypeVar("T")
+H = TypeVar("H", KeptHits, NewHits)
+
+Recorded: TypeAlias = Callable[[Iterable[Address | None]], list[str | None]]
+"""HOT PATH: the texts of some addresses, as far as these are recorded."""
+_Given: TypeAlias = tuple[Screened[ResourceFacts], str, Decision]
+"""A resource, an action, and what is decided."""
 
 
 class HitLines:
@@ -44,21 +48,21 @@ class HitLines:
         self,
         worker: str,
         fragments: Fragments,
-        recorded: Callable[[Address | None], str | None],
+        recorded: Recorded,
         pause: Callable[[], None],
     ) -> None:
-        """`recorded`: the text of an address as far as it is recorded; `pause` lets other threads on."""
+        """`pause` lets other threads on."""
         self._worker = encode(worker)
         self._fragments = fragments
         self._recorded = recorded
         self._pause = pause
         self._questions = SaidNumbers()
         """Those that are kept, by the numbers that they have all the time."""
-        self._accounts: Said[Screened[AccountFacts], Settled, int] = Said()
-        self._places: Said[tuple[int, str, str | None], Settled, int] = Said()
-        """By the identity of the location, which addresses share that look alike, the status and the class."""
-        self._answers: Said[tuple[Screened[ResourceFacts], int, str], Settled, int] = Said()
-        """By resource, identity of the decision, and action."""
+        self._accounts: Said[Screened[AccountFacts], Screened[AccountFacts], int] = Said()
+        self._places: Said[int, Place, int] = Said()
+        """By identity: addresses that look alike share it."""
+        self._answers: Said[tuple[Screened[ResourceFacts], str, int], _Given, int] = Said()
+        """By resource, action, and identity of the decision."""
         self._all: tuple[Said[Any, Any, Any] | SaidNumbers, ...] = (
             self._questions,
             self._accounts,
@@ -94,14 +98,18 @@ class HitLines:
             said.make_room()
         self._said = []
         unfit = 0
-        for second, those in _runs(hits):
-            head = self._worker, second, self._fragments.sources(those[0].sources)
-            unfit += self._add_others(head, those) if those[0].numbers is None else self._add_kept(head, those)
+        for second, kept in _runs([each for each in hits if isinstance(each, KeptHits)]):
+            unfit += self._add_kept(self._head(second, kept[0]), kept)
+        for second, others in _runs([each for each in hits if isinstance(each, NewHits)]):
+            unfit += self._add_others(self._head(second, others[0]), others)
         return b"".join(self._said), unfit
 
-    def _add_kept(self, head: Sequence[bytes], those: Sequence[Hits]) -> int:
+    def _head(self, second: bytes, first: Hits) -> Sequence[bytes]:
+        return self._worker, second, self._fragments.sources(first.sources)
+
+    def _add_kept(self, head: Sequence[bytes], those: Sequence[KeptHits]) -> int:
         """HOT PATH: say hits of questions that are kept; how many could not be said."""
-        numbers = _joined([each.numbers or () for each in those])
+        numbers = _joined([each.numbers for each in those])
         columns: list[list[Any]] = [_ids(those), _microseconds(those), numbers]
         if not self._questions.include(numbers) and (unfit := self._say_questions(those)):
             columns = _only(columns, [number not in unfit for number in numbers])
@@ -109,37 +117,38 @@ class HitLines:
             self._said.append(_KEPT % (*head, *[encode(column[start : start + LINE_HITS]) for column in columns]))
         return len(numbers) - len(columns[0])
 
-    def _say_questions(self, those: Iterable[Hits]) -> set[int]:
+    def _say_questions(self, those: Iterable[KeptHits]) -> set[int]:
         """Say the questions that are new; the numbers of those that cannot be said."""
         new = dict[int, Settled]()
         for each in those:
-            numbers = each.numbers or ()
-            if missing := self._questions.missing(numbers):
-                asked = zip(numbers, each.settled, strict=True)
+            if missing := self._questions.missing(each.numbers):
+                asked = zip(each.numbers, each.settled, strict=True)
                 new.update((number, settled) for number, settled in asked if number in missing)
         numbers, settled = list(new), list(new.values())
         for start in range(0, len(new), LINE_HITS):
             some = slice(start, start + LINE_HITS)
-            columns = self._told([numbers[some]], settled[some])
+            columns = self._told([numbers[some]], _columns_of(settled[some]))
             if columns[0]:
                 self._said.append(_QUESTIONS % tuple(map(encode, columns)))
                 self._questions.add(columns[0])
         return self._questions.missing(numbers)
 
-    def _add_others(self, head: Sequence[bytes], those: Sequence[Hits]) -> int:
-        """Say hits of other questions; how many could not be said."""
+    def _add_others(self, head: Sequence[bytes], those: Sequence[NewHits]) -> int:
+        """HOT PATH: say hits of other questions; how many could not be said."""
         ids, microseconds = _ids(those), _microseconds(those)
-        settled = _joined([each.settled for each in those])
+        settled = Columns.none()
+        for each in those:
+            settled.add(each.settled)
         unfit = len(ids)
         for start in range(0, len(ids), LINE_HITS):
             some = slice(start, start + LINE_HITS)
-            columns = self._told([ids[some], microseconds[some]], settled[some])
+            columns = self._told([ids[some], microseconds[some]], settled.part(some))
             if columns[0]:
                 self._said.append(_OTHER % (*head, *map(encode, columns)))
                 unfit -= len(columns[0])
         return unfit
 
-    def _told(self, columns: list[list[Any]], settled: Sequence[Settled]) -> list[list[Any]]:
+    def _told(self, columns: list[list[Any]], settled: Columns) -> list[list[Any]]:
         """These columns, and those of what is told of the questions: of all that can be written."""
         accounts, addresses, places, answers = self._tell(settled)
         columns = [*columns, accounts, addresses, places, answers]
@@ -147,24 +156,23 @@ class HitLines:
             return _only(columns, [UNFIT not in each for each in zip(accounts, answers, strict=True)])
         return columns
 
-    def _tell(self, settled: Sequence[Settled]) -> tuple[list[int], list[str | None], list[int], list[int]]:
-        """What the columns hold of questions that are new; what it refers to is said before."""
-        accounts, resources, actions, located, decisions = zip(*settled, strict=True)
-        addresses, locations, statuses, classes = zip(*map(_parts_of, located), strict=True)
-        places = list(zip(map(id, locations), statuses, classes, strict=True))
-        answers = list(zip(resources, map(id, decisions), actions, strict=True))
+    def _tell(self, settled: Columns) -> tuple[list[int], list[str | None], list[int], list[int]]:
+        """HOT PATH: what the columns hold of questions that are new; what it refers to is said before."""
+        accounts, resources, actions, addresses, places, decisions = settled
+        answers = list(zip(resources, actions, map(id, decisions), strict=True))
+        given = zip(resources, actions, decisions, strict=True)
         columns = (
-            self._accounts.column(accounts, settled, self._say_accounts),
-            list(map(self._recorded, addresses)),
-            self._places.column(places, settled, self._say_places),
-            self._answers.column(answers, settled, self._say_answers),
+            self._accounts.column(accounts, accounts, self._say_accounts),
+            self._recorded(addresses),
+            self._places.column(list(map(id, places)), places, self._say_places),
+            self._answers.column(answers, given, self._say_answers),
         )
-        if len(settled) > SAID_AT_ONCE:
+        if len(accounts) > SAID_AT_ONCE:
             self._pause()
         return columns
 
-    def _say_accounts(self, settled: Iterable[Settled]) -> Iterator[int]:
-        for account, *_ in settled:
+    def _say_accounts(self, accounts: Iterable[Screened[AccountFacts]]) -> Iterator[int]:
+        for account in accounts:
             fresh = dict[str, Frozen]()
             try:
                 id, revision = encode(clipped(account.facts.account.id)), encode(account.screening.revision)
@@ -177,19 +185,19 @@ class HitLines:
             self._say(line, fresh)
             yield number
 
-    def _say_places(self, settled: Iterable[Settled]) -> Iterator[int]:
-        for _, _, _, located, _ in settled:
+    def _say_places(self, places: Iterable[Place]) -> Iterator[int]:
+        for place in places:
             fresh = dict[str, Frozen]()
-            location = self._fragments.location(located.location, fresh)
-            head = {"address_status": located.status}
-            if located.reserved is not None:
-                head["reserved"] = located.reserved
+            location = self._fragments.location(place.location, fresh)
+            head = {"address_status": place.status}
+            if place.reserved is not None:
+                head["reserved"] = place.reserved
             number = self._places.next()
             self._say(b'{"type":"place","n":%d,%b,%b}\n' % (number, encode(head)[1:-1], location), fresh)
             yield number
 
-    def _say_answers(self, settled: Iterable[Settled]) -> Iterator[int]:
-        for _, resource, action, _, decision in settled:
+    def _say_answers(self, given: Iterable[_Given]) -> Iterator[int]:
+        for resource, action, decision in given:
             fresh = dict[str, Frozen]()
             answer = told(decision)
             del answer["facts"]  # those are the account's
@@ -209,21 +217,25 @@ class HitLines:
             self._pause()
 
 
-def _runs(hits: Sequence[Hits]) -> Iterator[tuple[bytes, list[Hits]]]:
-    """The hits of each second and the same sources, all of questions that are kept or none of any."""
-    for those in ([each for each in hits if each.numbers is not None], [each for each in hits if each.numbers is None]):
-        run: list[Hits] = []
-        first = last = _NEVER
-        for each in those:
-            if run and (each.sources is not run[0].sources or not first <= each.at < last):
-                yield written(first)[:19].encode(), run
-                run = []
-            if not run:
-                first = each.at.replace(microsecond=0)
-                last = first + _SECOND
-            run.append(each)
-        if run:
+def _runs(hits: Iterable[H]) -> Iterator[tuple[bytes, list[H]]]:
+    """The hits of each second and the same sources."""
+    run: list[H] = []
+    first = last = _NEVER
+    for each in hits:
+        if run and (each.sources is not run[0].sources or not first <= each.at < last):
             yield written(first)[:19].encode(), run
+            run = []
+        if not run:
+            first = each.at.replace(microsecond=0)
+            last = first + _SECOND
+        run.append(each)
+    if run:
+        yield written(first)[:19].encode(), run
+
+
+def _columns_of(settled: Iterable[Settled]) -> Columns:
+    """What some questions settle, of which there are any."""
+    return Columns._make(map(list, zip(*settled, strict=True)))
 
 
 def _ids(those: Iterable[Hits]) -> list[str]:

@@ -38,10 +38,10 @@ class Said(Generic[K, T, V]):
         self._unwritten: list[K] = []
         self._last = UNFIT
 
-    def column(self, keys: Sequence[K], owners: Sequence[T], say: Callable[[list[T]], Iterable[V]]) -> list[V]:
+    def column(self, keys: Sequence[K], owners: Iterable[T], say: Callable[[list[T]], Iterable[V]]) -> list[V]:
         """HOT PATH: what was said of each. `say` says those that are new, of each key one, and gives what was said.
 
-        `owners`: of each key what it is made of, which is kept alive as long as the key.
+        `owners`: of each key what it is made of, which is kept alive as long as the key. Not looked at if none is new.
         """
         try:
             return list(map(self._young.__getitem__, keys))

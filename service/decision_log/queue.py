@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.decide import AccessRequest, Answer, Hits
+from service.decide import AccessRequest, Answer, Hits, NewHits
 from service.errors import NotRecorded
 
 FIXED_BYTES = 1_000
@@ -92,8 +92,7 @@ class Queue:
         if room < count:
             self.full += count - max(0, room)
             count = max(0, room)
-            numbers = None if hits.numbers is None else hits.numbers[:count]
-            hits = hits._replace(ids=hits.ids[:count], settled=hits.settled[:count], numbers=numbers)
+            hits = first_of(hits, count)
         if count:
             self._put_hits += count
             self._hits.append(hits)
@@ -164,6 +163,14 @@ def _inline_bytes(request: AccessRequest) -> int:
         return 0
     declared = inline.declared or {}
     return len(inline.entity or "") + sum(100 + len(signal) for signal in declared)
+
+
+def first_of(hits: Hits, count: int) -> Hits:
+    """So many of them."""
+    ids = hits.ids[:count]
+    if isinstance(hits, NewHits):
+        return hits._replace(ids=ids, settled=hits.settled.part(slice(count)))
+    return hits._replace(ids=ids, settled=hits.settled[:count], numbers=hits.numbers[:count])
 
 
 def slices(hits: Iterable[Hits], count: int) -> Iterator[list[Hits]]:

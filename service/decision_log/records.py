@@ -3,7 +3,7 @@
 An answer has a line of its own; hits have one together.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from socket import AF_INET6, inet_ntop
 from typing import Literal, TypeAlias
 
@@ -11,7 +11,7 @@ from rules.facts import IPV4_MAPPED, Address
 from service.decide import Answer, Hits
 from service.decision_log.fragments import Fragments, clipped
 from service.decision_log.freezing import Frozen, encode, written
-from service.decision_log.hits import HitLines
+from service.decision_log.hits import HitLines, Recorded
 from service.geo.addresses import text_of
 
 Addresses: TypeAlias = Literal["masked", "full", "none"]
@@ -21,6 +21,7 @@ MASKED_BITS = {4: 24, 6: 48}
 """Leading bits that a masked address keeps, by version."""
 _MASKED_LOW_BITS = 128 - MASKED_BITS[6]
 _IPV6_LENGTH = f"/{MASKED_BITS[6]}"
+_IPV4_LEAD = IPV4_MAPPED >> 32
 _OCTETS = tuple(f"{octet}." for octet in range(256))
 _LAST_OCTETS = tuple(f"{octet}.0/{MASKED_BITS[4]}" for octet in range(256))
 
@@ -109,32 +110,35 @@ class Records:
 
 def recorded_address(address: Address | None, addresses: Addresses) -> str | None:
     """The text of an address as far as it is recorded: `203.0.113.0/24`, `2001:db8:1::/48`, whole, or nothing."""
-    return RECORDED[addresses](address)
+    (text,) = RECORDED[addresses]((address,))
+    return text
 
 
-def _masked(address: Address | None) -> str | None:
-    if address is None:
-        return None
-    if address >> 32 == IPV4_MAPPED >> 32:
-        octets = address.to_bytes(16)
-        return f"{_OCTETS[octets[12]]}{_OCTETS[octets[13]]}{_LAST_OCTETS[octets[14]]}"
-    kept = address >> _MASKED_LOW_BITS
-    if kept & 0xFFFF:  # then the zeros that `::` stands for are those that were masked
-        return f"{kept >> 32:x}:{kept >> 16 & 0xFFFF:x}:{kept & 0xFFFF:x}::{_IPV6_LENGTH}"
-    return inet_ntop(AF_INET6, (kept << _MASKED_LOW_BITS).to_bytes(16)) + _IPV6_LENGTH
+def _masked(addresses: Iterable[Address | None]) -> list[str | None]:
+    octets, last_octets, ipv4 = _OCTETS, _LAST_OCTETS, _IPV4_LEAD
+    texts: list[str | None] = []
+    for address in addresses:
+        if address is None:
+            texts.append(None)
+        elif address >> 32 == ipv4:
+            part = address >> 8 & 0xFFFFFF
+            texts.append(f"{octets[part >> 16]}{octets[part >> 8 & 0xFF]}{last_octets[part & 0xFF]}")
+        else:
+            kept = address >> _MASKED_LOW_BITS
+            if kept & 0xFFFF:  # then the zeros that `::` stands for are those that were masked
+                texts.append(f"{kept >> 32:x}:{kept >> 16 & 0xFFFF:x}:{kept & 0xFFFF:x}::{_IPV6_LENGTH}")
+            else:
+                texts.append(inet_ntop(AF_INET6, (kept << _MASKED_LOW_BITS).to_bytes(16)) + _IPV6_LENGTH)
+    return texts
 
 
-def _whole(address: Address | None) -> str | None:
-    return None if address is None else text_of(address)
+def _whole(addresses: Iterable[Address | None]) -> list[str | None]:
+    return [None if address is None else text_of(address) for address in addresses]
 
 
-def _nothing(address: Address | None) -> None:
-    return None
+def _nothing(addresses: Iterable[Address | None]) -> list[str | None]:
+    return [None for _ in addresses]
 
 
-RECORDED: Mapping[Addresses, Callable[[Address | None], str | None]] = {
-    "masked": _masked,
-    "full": _whole,
-    "none": _nothing,
-}
-"""HOT PATH: makes the text of an address, by how much of it is recorded."""
+RECORDED: Mapping[Addresses, Recorded] = {"masked": _masked, "full": _whole, "none": _nothing}
+"""By how much of an address is recorded."""

@@ -1,14 +1,14 @@
 """What the fast lane works out under one program: numbers of places, answers that are ready, questions asked before."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from rules.facts import AccountFacts, ResourceFacts
-from service.decide import Located, Screened
+from rules.facts import AccountFacts, Address, ResourceFacts
+from service.decide import Screened
 from service.fast_lane.asked import AskedBefore
-from service.fast_lane.places import Place, Places
+from service.fast_lane.places import Numbered, Places
 from service.fast_lane.ready import BEGINNING, DefaultHeaders, Frame, Ready, window_of
 from service.memo import Bound, Memo
 from service.programs import Snapshot
@@ -20,8 +20,6 @@ ASKED_PART = 4
 
 Position: TypeAlias = tuple[int, int, int, int, str]
 """Faces of account and resource, number of the location, stretch of addresses, action."""
-Settling: TypeAlias = tuple[Screened[AccountFacts], Screened[ResourceFacts], str, Located]
-"""A question, as far as it is known before its answer: see `Settled`."""
 
 
 class Derived:
@@ -53,22 +51,32 @@ class Derived:
         frame.until = min(frame.until, window[1])
         return frame
 
-    def positions(self, settling: Iterable[Settling], places: Iterable[Place]) -> list[Position]:
+    def positions(
+        self,
+        screened: Iterable[tuple[Screened[AccountFacts], Screened[ResourceFacts]]],
+        actions: Iterable[str],
+        addresses: Iterable[Address | None],
+        places: Iterable[Numbered],
+    ) -> list[Position]:
         """HOT PATH: what decides each question."""
         # Actions that no rule names are all alike.
-        named, stretch = self.actions, self._stretch if self._edges else _no_stretch
+        named, edges = self.actions, self._edges
+        if not edges:
+            return [
+                (account.face, resource.face, number, 0, action if action in named else "")
+                for (account, resource), action, (_, number, _) in zip(screened, actions, places, strict=True)
+            ]
         return [
-            (account.face, resource.face, number, stretch(located), action if action in named else "")
-            for (account, resource, action, located), (_, number, _) in zip(settling, places, strict=True)
+            (account.face, resource.face, number, _stretch(edges, address), action if action in named else "")
+            for (account, resource), action, address, (_, number, _) in zip(
+                screened, actions, addresses, places, strict=True
+            )
         ]
 
-    def _stretch(self, located: Located) -> int:
-        """HOT PATH: the stretch of addresses, between those that rules name, that an address lies in."""
-        return -1 if located.address is None else bisect_right(self._edges, located.address)
 
-
-def _no_stretch(_: Located) -> int:
-    return 0
+def _stretch(edges: Sequence[Address], address: Address | None) -> int:
+    """HOT PATH: the stretch of addresses, between those that rules name, that an address lies in."""
+    return -1 if address is None else bisect_right(edges, address)
 
 
 def derived_of(snapshot: Snapshot) -> Derived:

@@ -11,20 +11,21 @@ together: see `lookup`.
 """
 
 from asyncio import Transport, get_running_loop
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
-from service.decide import Hits, Locations, Recorder, Settled
+from service.decide import Columns, KeptHits, Locations, NewHits, Recorder, Settled
 from service.fast_lane.admitting import Admitting
 from service.fast_lane.asked import UNNUMBERED, Asked, AskedBefore, Found, Known, Whole, Words
 from service.fast_lane.check_heads import CheckHead, tail_of
-from service.fast_lane.derived import Derived, derived_of
+from service.fast_lane.derived import Derived
 from service.fast_lane.heads import PLAIN_ENDING, end_of_head, without_id
 from service.fast_lane.lookup import LookedUp, Lookup, Memorised
 from service.fast_lane.questions import Question
 from service.fast_lane.ready import DefaultHeaders, Ready
+from service.fast_lane.turns import Turn
 from service.gateways.authzen_calls import Callers
 from service.gateways.checks import DECISION_ID, GatewayChecks
 from service.memo import MOST_VISITS, Bound, Memo
@@ -82,22 +83,6 @@ LATER: Final = b""
 """No answer yet: the connection is told of it before the turn ends."""
 
 
-class Turn:
-    """What all requests of one turn of the event loop are decided by."""
-
-    __slots__ = ("at", "derived", "find_request", "frame", "goings", "snapshot", "window")
-
-    def __init__(self, snapshot: Snapshot, at: datetime, headers: DefaultHeaders, *, is_admitting: bool) -> None:
-        self.snapshot = snapshot
-        self.goings = snapshot.screenings.goings
-        self.at = at
-        derived = self.derived = derived_of(snapshot)
-        self.frame = derived.frame(snapshot, headers, at)
-        self.window = derived.window
-        """INVARIANT: the other lane, whose turn began later, may have come to another: then this turn is over."""
-        self.find_request = derived.asked.requests[is_admitting].find
-
-
 class FastLane:
     """The fast lane of one process: of the connections that admit whoever made them, or of all others.
 
@@ -127,8 +112,8 @@ class FastLane:
         """When this turn began, by the event loop's clock."""
         self._asked_again: tuple[list[str], list[Settled], list[int]] = ([], [], [])
         """Of this turn, ids, questions and their numbers: of questions that are kept."""
-        self._asked_once: tuple[list[str], list[Settled], list[int]] = ([], [], [])
-        """And of others."""
+        self._asked_once: tuple[list[str], Columns] = ([], Columns.none())
+        """Ids of others, and what they settle."""
         self._turn: Turn | None = None
 
     @property
@@ -178,19 +163,20 @@ class FastLane:
 
     def _decided_alone(self, each: Waiting) -> bytes | Exception | None:
         try:
-            return self._decided([each])[0]
+            (answer,) = self._decided([each])
         except Exception as error:
             return error
+        return answer
 
     def _end(self, turn: Turn) -> None:
         """HOT PATH: have the decisions of a turn recorded, and let go of what they were made by."""
         again, once = self._asked_again, self._asked_once
-        self._asked_again, self._asked_once, self._turn = ([], [], []), ([], [], []), None
+        self._asked_again, self._asked_once, self._turn = ([], [], []), ([], Columns.none()), None
         self.answered += len(again[0]) + len(once[0])
         if again[0]:
-            self._repeated(new(Hits, (turn.at, turn.frame.sources, *again)))
+            self._repeated(new(KeptHits, (turn.at, turn.frame.sources, *again)))
         if once[0]:
-            self._repeated(new(Hits, (turn.at, turn.frame.sources, *once[:2], None)))
+            self._repeated(new(NewHits, (turn.at, turn.frame.sources, *once)))
 
     def _tail(self, check: CheckHead, ready: Ready, at: datetime) -> bytes:
         """What ends Cordon's headers of a permission that may be kept."""
@@ -243,7 +229,10 @@ class FastLane:
         found = self._asked_before(turn, key)
         if found is not None:
             return self._told(turn, known, known.ending, found)
-        return self._decided([(connection, b"", known, known.ending, asked, key)])[0]
+        (answer,) = self._decided([(connection, b"", known, known.ending, asked, key)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def _by_head(self, turn: Turn | None, data: bytes, headers: DefaultHeaders, connection: Connection) -> bytes | None:
         """HOT PATH: the answer to a request whose head is known, or `LATER`."""
@@ -275,57 +264,64 @@ class FastLane:
         """HOT PATH: whether what a head admits to is still right."""
         return known.generation is self._callers.generation and (known.until is None or turn.at < known.until)
 
-    def _decided(self, waiting: Sequence[Waiting]) -> list[bytes | None]:
+    def _decided(self, waiting: Sequence[Waiting]) -> Sequence[bytes | Exception | None]:
         """HOT PATH: the whole answers to requests that are not known; None where the ordinary way must give it."""
         turn = self._turn
         if turn is None or turn.window is not turn.derived.window:
             return [None] * len(waiting)
         located = self._locations.memo
         lookup = Lookup(turn.snapshot, turn.derived, located, turn.at, self._new_id)
-        looked_up = lookup.each([asked for _, _, _, _, asked, _ in waiting])
-        before = turn.derived.asked
-        for number in before.come_again([key for _, _, _, _, _, key in waiting]):
-            found = looked_up[number]
-            if found is not None:
-                self._keep(before, waiting[number], found, located.mark)
+        found = lookup.each([asked for _, _, _, _, asked, _ in waiting])
+        again = turn.derived.asked.come_again([key for _, _, _, _, _, key in waiting])
+        if again:
+            self._keep_each(turn.derived.asked, again, waiting, found, located.mark)
         are_whole = [key is data for _, data, _, _, _, key in waiting]
-        if all(looked_up) and all(are_whole):
-            return self._told_together(turn, waiting, [each[0] for each in looked_up if each])
-        return [
-            None if each is None else self._told(turn, known, ending, each[0])
-            for (_, _, known, ending, _, _), each in zip(waiting, looked_up, strict=True)
-        ]
+        if len(found.numbers) == len(waiting) and all(are_whole):
+            return self._told_together(turn, waiting, found)
+        answers: list[bytes | Exception | None] = [None] * len(waiting)
+        for place, number in enumerate(found.numbers):
+            _, _, known, ending, _, _ = waiting[number]
+            try:
+                answers[number] = self._told(turn, known, ending, found.found(place))
+            except Exception as error:  # the others are told, and recorded, once
+                answers[number] = error
+        return answers
 
-    def _keep(self, before: AskedBefore, waiting: Waiting, looked_up: LookedUp, mark: object) -> None:
-        """Keep a question that came for the second time."""
-        _, data, known, _, _, key = waiting
-        found, cells = looked_up
-        if key is data:
-            whole = Whole(found, cells, mark, known)
-            before.keep_request(data, whole, known.body_bytes, is_admitting=self._is_admitting)
-        else:
-            before.keep_question(key, Asked(found, cells, mark))
+    def _keep_each(
+        self, before: AskedBefore, again: Iterable[int], waiting: Sequence[Waiting], found: LookedUp, mark: object
+    ) -> None:
+        """Keep questions that came for the second time."""
+        for number in again:
+            if number not in found.numbers:
+                continue
+            place = found.numbers.index(number)
+            _, data, known, _, _, key = waiting[number]
+            if key is data:
+                whole = Whole(found.found(place), found.cells(place), mark, known)
+                before.keep_request(data, whole, known.body_bytes, is_admitting=self._is_admitting)
+            else:
+                before.keep_question(key, Asked(found.found(place), found.cells(place), mark))
 
-    def _told_together(self, turn: Turn, waiting: Sequence[Waiting], found: Sequence[Found]) -> list[bytes | None]:
+    def _told_together(self, turn: Turn, waiting: Sequence[Waiting], found: LookedUp) -> Sequence[bytes]:
         """HOT PATH: the whole answers to requests that asked by their bodies, and had no ids of their own."""
         new_id, frame = self._new_id, turn.frame
-        for _, _, known, _, _, _ in waiting:
-            if known.key_id is not None:
-                self._callers.admitted(known.key_id, turn.at)
-        new_ids = [new_id() for _ in found]
-        ids, questions, numbers = self._asked_once
-        ids += new_ids
-        questions += [settled for _, settled, _, _ in found]
-        numbers += [UNNUMBERED] * len(found)
-        answers = [answer.value for answer, _, _, _ in found]
+        answers = [answer.value for answer in found.answers]
         for ready in answers:
             if ready.data_bytes != frame.data_bytes:
                 ready.fit(frame)
+        new_ids = [new_id() for _ in answers]
         lines, data = frame.lines_of_json, frame.data
-        return [
+        told = [
             b"".join((lines, ready.start, id.encode(), ready.middle, data, ready.tail))
             for ready, id in zip(answers, new_ids, strict=True)
         ]
+        for _, _, known, _, _, _ in waiting:
+            if known.key_id is not None:
+                self._callers.admitted(known.key_id, turn.at)
+        ids, columns = self._asked_once
+        ids += new_ids
+        columns.add(found.settled)
+        return told
 
     def _told(self, turn: Turn, known: Known, ending: bytes, found: Found) -> bytes | None:
         """HOT PATH: the whole answer; None if it refuses a gateway, which the ordinary way must do.
@@ -339,18 +335,29 @@ class FastLane:
         if ready.data_bytes != frame.data_bytes:
             ready.fit(frame)
         decision_id = self._new_id()
-        if known.key_id is not None:
-            self._callers.admitted(known.key_id, at)
-        ids, questions, numbers = self._asked_once if number == UNNUMBERED else self._asked_again
-        ids.append(decision_id)
-        questions.append(settled)
-        numbers.append(number)
         id = decision_id.encode()
         if known.check is not None:
             said = (ID_BEGINNING, id, ready.said, country, ready.duties)
-            return b"".join((frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending))
-        lead = (frame.lines_of_json, ready.length_line, ending, ready.beginning)
-        return b"".join((*lead, id, ready.middle, frame.data, ready.tail))
+            told = (frame.lines, *said, known.tail or self._tail(known.check, ready, at), ending)
+        else:
+            lead = (frame.lines_of_json, ready.length_line, ending, ready.beginning)
+            told = (*lead, id, ready.middle, frame.data, ready.tail)
+        if known.key_id is not None:
+            self._callers.admitted(known.key_id, at)
+        self._note(decision_id, settled, number)
+        return b"".join(told)
+
+    def _note(self, decision_id: str, settled: Settled, number: int) -> None:
+        """HOT PATH: have a decision recorded at the end of the turn."""
+        if number == UNNUMBERED:
+            ids, columns = self._asked_once
+            ids.append(decision_id)
+            columns.add_one(settled)
+        else:
+            ids, questions, numbers = self._asked_again
+            ids.append(decision_id)
+            questions.append(settled)
+            numbers.append(number)
 
     def _is_known(self, request: bytes) -> bool:
         """Whether the request may have an answer, so that a turn is worth its beginning."""

@@ -6,22 +6,47 @@ long again.
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import compress
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 from rules.evaluate import evaluate
-from rules.facts import Request
-from service.decide import AccessRequest, Answer, Located
+from rules.facts import Address, Request
+from service.decide import AccessRequest, Answer, Columns, Located, Place
 from service.fast_lane.asked import UNNUMBERED, Found
 from service.fast_lane.derived import Derived, Position
+from service.fast_lane.places import Numbered
 from service.fast_lane.questions import Question, read_each
 from service.fast_lane.ready import Ready
 from service.memo import MOST_VISITS, Cell
 from service.programs import Snapshot
-from service.screenings import Cells, pair_of
+from service.screenings import AccountCell, Cells, ResourceCell, pair_of
 
-LookedUp: TypeAlias = tuple[Found, Cells]
-"""The answer to a question, and the account and the resource that it stands on."""
+
+class LookedUp(NamedTuple):
+    """The answers to some questions, in columns: see `Columns`."""
+
+    numbers: Sequence[int]
+    """Positions of the questions among those that were asked: of all others, something is missing."""
+    accounts: list[AccountCell]
+    resources: list[ResourceCell]
+    """What the answers stand on."""
+    settled: Columns
+    places: list[Numbered]
+    answers: list[Cell[Ready]]
+
+    def found(self, number: int) -> Found:
+        """One of them."""
+        accounts, resources, actions, addresses, places, decisions = self.settled
+        own = accounts[number], resources[number], actions[number]
+        settled = (*own, addresses[number], places[number], decisions[number])
+        _, _, country = self.places[number]
+        return self.answers[number], settled, country, UNNUMBERED
+
+    def cells(self, number: int) -> Cells:
+        """What it stands on."""
+        return self.accounts[number], self.resources[number]
+
+
+NOTHING = LookedUp((), [], [], Columns.none(), [], [])
 
 
 class Memorised(Protocol):
@@ -30,8 +55,10 @@ class Memorised(Protocol):
     @property
     def mark(self) -> object: ...
 
-    def locate_each(self, texts: Iterable[str]) -> Sequence[Located]:
-        """HOT PATH: what is known of the addresses that some texts name."""
+    def locate(self, text: str) -> Located: ...
+
+    def locate_each(self, texts: Iterable[str]) -> tuple[list[Address | None], Sequence[Place]]:
+        """HOT PATH: the addresses that some texts name, and the places of these."""
 
 
 class Lookup:
@@ -48,59 +75,55 @@ class Lookup:
         self._at = at
         self._new_id = new_id
 
-    def each(self, asked: Sequence[bytes | Question]) -> list[LookedUp | None]:
-        """HOT PATH: what is found of some questions, or of the bodies that ask them; None if anything is missing."""
-        read = read_each(asked)
-        questions = [each for each in read if each is not None]
-        if len(questions) < len(asked):
-            return self._each_of(asked, read)
+    def each(self, asked: Sequence[bytes | Question]) -> LookedUp:
+        """HOT PATH: what is found of some questions, or of the bodies that ask them."""
+        questions, numbers = read_each(asked)
         pairs = [(each.subject.id, each.resource.id) for each in questions]
-        ready = self._snapshot.screenings.ready_each(pairs, self._at)
-        cells = [each for each in ready if each is not None]
-        if len(cells) < len(asked):
-            return self._each_of(questions, ready)
-        located = self._located.locate_each([each.context.ip for each in questions])
-        actions = [each.action.name for each in questions]
-        return self._answered(cells, actions, located)
-
-    def _each_of(self, asked: Sequence[bytes | Question], found: Sequence[object]) -> list[LookedUp | None]:
-        """The same of those of which something was found so far."""
-        looked_up = iter(self.each(list(compress(asked, [each is not None for each in found]))))
-        return [None if each is None else next(looked_up) for each in found]
+        accounts, resources, missing = self._snapshot.screenings.ready_each(pairs, self._at)
+        if missing:
+            gone = set(missing)
+            questions = [each for place, each in enumerate(questions) if place not in gone]
+            numbers = [each for place, each in enumerate(numbers) if place not in gone]
+        return self._answered(numbers, questions, accounts, resources) if questions else NOTHING
 
     def _answered(
-        self, cells: Sequence[Cells], actions: Sequence[str], located: Sequence[Located]
-    ) -> list[LookedUp | None]:
+        self,
+        numbers: Sequence[int],
+        questions: Sequence[Question],
+        accounts: list[AccountCell],
+        resources: list[ResourceCell],
+    ) -> LookedUp:
         """HOT PATH: the answers where nothing is missing."""
         derived = self._derived
-        places = derived.places.each(located)
-        settling = [
-            (account.value.screened, resource.value.screened, action, where)
-            for (account, resource), action, where in zip(cells, actions, located, strict=True)
-        ]
-        positions = derived.positions(settling, places)
+        addresses, places = self._located.locate_each([each.context.ip for each in questions])
+        actions = [each.action.name for each in questions]
+        numbered = derived.places.each(places)
+        whose = [account.value.screened for account in accounts]
+        which = [resource.value.screened for resource in resources]
+        positions = derived.positions(zip(whose, which, strict=True), actions, addresses, numbered)
         found = list(map(derived.find_answer, positions))
         answers = [each for each in found if each is not None]
         if len(answers) < len(found):
-            made = zip(found, positions, cells, located, strict=True)
-            answers = [each or self._made(position, on, where) for each, position, on, where in made]
+            made = zip(found, positions, questions, accounts, resources, strict=True)
+            answers = [
+                each or self._made(position, question.context.ip, (account, resource))
+                for each, position, question, account, resource in made
+            ]
         for answer in answers:
             if answer.visits < MOST_VISITS:
                 answer.visits += 1
-        return [
-            ((answer, (account, resource, action, where, answer.value.decision), country, UNNUMBERED), on)
-            for answer, (account, resource, action, where), (_, _, country), on in zip(
-                answers, settling, places, cells, strict=True
-            )
-        ]
+        decisions = [answer.value.decision for answer in answers]
+        settled = Columns(whose, which, actions, addresses, list(places), decisions)
+        return LookedUp(numbers, accounts, resources, settled, numbered, answers)
 
-    def _made(self, position: Position, cells: Cells, located: Located) -> Cell[Ready]:
+    def _made(self, position: Position, text: str, cells: Cells) -> Cell[Ready]:
         """The answer to whoever is in this position, ready from now on."""
         snapshot, at = self._snapshot, self._at
         known = self._derived.find_answer(position)
         if known is not None:  # to another who asked at the same moment
             return known
         account, resource = pair_of(cells)
+        located = self._located.locate(text)
         moment = Request(at, located.location, located.address, position[-1])
         decision = evaluate(snapshot.program, account.screening, resource.screening, moment)
         ids = (account.facts.account.id, resource.facts.resource.id)

@@ -104,9 +104,14 @@ class FastLaneProtocol(HttpToolsProtocol):
         if error is not None:
             self.report(error)
         self._is_between_messages = True
-        if not self.transport.is_closing():
-            self._alone, self._has_begun = data, False
+        if self.transport.is_closing():
+            return
+        self._alone, self._has_begun = data, False
+        try:
             self._parse(data)
+        except Exception as fault:  # as the event loop does where it hands over what came in
+            self.report(fault)
+            self.transport.abort()
 
     def _answer_parsed(self, known: Known, body: bytes) -> bool:
         """Answer a request whose head was parsed, if the lane can."""

@@ -64,11 +64,13 @@ def read_question(body: bytes) -> Question | None:
         return None
 
 
-def read_each(asked: Sequence[bytes | Question]) -> list[Question | None]:
-    """HOT PATH: the same of many at once, of which some may be questions already."""
+def read_each(asked: Sequence[bytes | Question]) -> tuple[list[Question], Sequence[int]]:
+    """HOT PATH: those of many that can be read, and their positions; some may be questions already."""
     try:
         if BACKSLASH not in b"".join(asked):  # type: ignore[arg-type]
-            return list(map(_decode, asked))  # type: ignore[arg-type]
+            return list(map(_decode, asked)), range(len(asked))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         pass  # then they are not all bodies of plain questions
-    return [each if isinstance(each, Question) else read_question(each) for each in asked]
+    questions = [each if isinstance(each, Question) else read_question(each) for each in asked]
+    numbers = [number for number, each in enumerate(questions) if each is not None]
+    return [each for each in questions if each is not None], numbers

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -10,14 +10,14 @@ from typing import Any
 
 from rules.compile import compile_ruleset
 from rules.evaluate import screen, screen_resource
-from rules.facts import AccountFacts, ResourceFacts
+from rules.facts import AccountFacts, Location, ResourceFacts
 from rules.language import Decision
-from service.decide import Answer, Hits, Screened, Settled
+from service.decide import Answer, Columns, Hits, KeptHits, NewHits, Place, Screened, Settled, SourceState
 from service.decision_log.keeping import tend
 from service.decision_log.recorder import DecisionLog
 from service.decision_log.replay import recorded_cases
 from service.decision_log.thawing import Case, Line
-from tests.log.answers import RULES, START, answer, facts, logging
+from tests.log.answers import RULES, START, Located, answer, facts, logging
 
 MICROSECOND = timedelta(microseconds=1)
 PROGRAM = compile_ruleset(RULES)
@@ -36,8 +36,8 @@ _numbers = count(1)
 
 def number_of(settled: Settled) -> int:
     """The number of a question that is kept: of the same one the same, every time."""
-    account, resource, action, located, decision = settled
-    known = id(account), id(resource), action, located.address, id(located.location), located.status, id(decision)
+    account, resource, action, address, place, decision = settled
+    known = id(account), id(resource), action, address, id(place), id(decision)
     if known not in _kept:
         _kept[known] = next(_numbers), settled  # kept alive, so that no other has its identities
     return _kept[known][0]
@@ -49,19 +49,38 @@ def ready(effect: str, decision: Decision) -> Decision:
     return replace(decision, facts="of another account")
 
 
+@cache
+def place_of(location: Location, status: str, reserved: str | None) -> Place:
+    """What addresses that look alike share: the same one every time."""
+    return Located(None, location, status, reserved)
+
+
+def settled_by(made: Answer) -> Settled:
+    """What a question settles that is answered like this."""
+    account, resource = screened(made.request.account)
+    located, decision = made.located, ready(made.decision.effect, made.decision)
+    where = place_of(located.location, located.status, located.reserved)
+    return account, resource, made.request.action, located.address, where, decision
+
+
+def hits_of(
+    at: datetime, sources: tuple[SourceState, ...], ids: list[str], settled: list[Settled], *, is_kept: bool
+) -> Hits:
+    """Hits of questions that are kept or not."""
+    if is_kept:
+        return KeptHits(at, sources, ids, settled, [number_of(one) for one in settled])
+    return NewHits(at, sources, ids, Columns._make(map(list, zip(*settled, strict=True))))
+
+
 def repeated(made: Answer, *, is_kept: bool = False) -> Hits:
     """The same decision, given again, to a question that is kept or not."""
-    account, resource = screened(made.request.account)
-    decision = ready(made.decision.effect, made.decision)
-    settled = (account, resource, made.request.action, made.located, decision)
-    return Hits(made.request.at, made.sources, [made.id], [settled], [number_of(settled)] if is_kept else None)
+    return turn([made], is_kept=is_kept)
 
 
 def turn(made: Sequence[Answer], *, is_kept: bool) -> Hits:
     """The same of several at one moment."""
-    each = [repeated(one) for one in made]
-    ids, settled = [one.ids[0] for one in each], [one.settled[0] for one in each]
-    return each[0]._replace(ids=ids, settled=settled, numbers=[number_of(one) for one in settled] if is_kept else None)
+    ids, settled = [one.id for one in made], [settled_by(one) for one in made]
+    return hits_of(made[0].request.at, made[0].sources, ids, settled, is_kept=is_kept)
 
 
 def again(number: int, account: str = "acct-half", *, country: str = "DE", **more: Any) -> Answer:

@@ -32,12 +32,15 @@ from tests.log.hits import (
     again,
     cases,
     close,
+    hits_of,
     many,
     number_of,
+    place_of,
     ready,
     record_hits,
     records,
     repeated,
+    settled_by,
     turn,
 )
 from tests.log.test_log_search import fits, place
@@ -67,8 +70,9 @@ def pairs(rules: RuleSet, asked: Sequence[Question], picks: Sequence[tuple[int, 
         request = AccessRequest(own.facts.account.id, tool.facts.resource.id, at, "x", action, asked_at=at)
         id = f"{number:032x}"
         whole = Answer(id, decision, request, located, sources, (own.facts, tool.facts))
-        settled = (own, tool, action, located, ready("", decision))
-        made.append((whole, Hits(at, sources, [id], [settled], [number_of(settled)] if is_kept else None)))
+        where = place_of(located.location, located.status, located.reserved)
+        settled = (own, tool, action, located.address, where, ready("", decision))
+        made.append((whole, hits_of(at, sources, [id], [settled], is_kept=is_kept)))
     return made
 
 
@@ -231,7 +235,7 @@ def test_a_hit_of_a_question_that_is_kept_is_its_id_its_time_and_the_number_of_t
     assert [line["type"] for line in first] == ["facts", "account", "location", "place", "answer", "questions", "hits"]
     (hits,) = records_of(said, [again(1), again(2)], are_kept=True)
     assert tuple(hits) == ("type", "worker", "second", "data", "id", "at", "question")
-    assert hits["question"] == [number_of(repeated(again(0)).settled[0])] * 2
+    assert hits["question"] == [number_of(settled_by(again(0)))] * 2
 
 
 def test_what_is_known_of_many_addresses_alike_is_said_once() -> None:

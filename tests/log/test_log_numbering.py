@@ -4,13 +4,14 @@ import itertools
 import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.decide import Hits
+from service.decide import Hits, KeptHits
 from service.decision_log import numbering
 from service.decision_log.keeping import delete_account
 from service.decision_log.numbering import FREED_AT_ONCE, LIMIT, UNFIT, Said, SaidNumbers
@@ -115,11 +116,13 @@ def test_the_same_question_is_looked_up_once_it_is_told() -> None:
 
 
 def test_a_question_that_cannot_be_written_is_counted_each_time_and_keeps_no_other_out() -> None:
-    account, resource, _, located, decision = HITS[0].settled[0]
-    unfit = (account, resource, "\ud800", located, decision)
+    first = HITS[0]
+    assert isinstance(first, KeptHits)
+    account, resource, _, *others = first.settled[0]
+    unfit: Any = (account, resource, "\ud800", *others)
     records = Records("w", "masked")
     for number in range(0, 30, 3):
-        hits = [asked(number, 1), asked(number + 1, 0)._replace(settled=[unfit]), asked(number + 2, 2)]
+        hits = [asked(number, 1), first._replace(ids=[f"{number + 1:032x}"], settled=[unfit]), asked(number + 2, 2)]
         lines, count = records.of_hits(hits)
         assert count == 1
         assert lines.count(b'"%032x"' % (number + 1)) == 0

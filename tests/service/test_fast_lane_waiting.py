@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service.decide import Located
 from service.fast_lane.lookup import LookedUp, Lookup
-from service.screenings import Cells
+from service.fast_lane.questions import Question
+from service.screenings import AccountCell, ResourceCell
 from tests.service.both_ways import Pair, pair_over
 from tests.service.conftest import write_world
 from tests.service.connections import RECEIVED_BYTES
@@ -78,11 +78,15 @@ def test_a_fault_keeps_no_answer_back(pair: Pair, monkeypatch: pytest.MonkeyPatc
     answered = Lookup._answered
 
     def failing(
-        lookup: Lookup, cells: Sequence[Cells], actions: Sequence[str], located: Sequence[Located]
-    ) -> list[LookedUp | None]:
-        if any(account.value.screened.facts.account.id == "acct-half" for account, _ in cells):
+        lookup: Lookup,
+        numbers: Sequence[int],
+        questions: Sequence[Question],
+        accounts: list[AccountCell],
+        resources: list[ResourceCell],
+    ) -> LookedUp:
+        if any(each.subject.id == "acct-half" for each in questions):
             raise MemoryError
-        return answered(lookup, cells, actions, located)
+        return answered(lookup, numbers, questions, accounts, resources)
 
     faults: list[BaseException] = []
     protocol = pair.fast.protocol

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rules.facts import IPV4_MAPPED, NOWHERE, Address, Claim
+from rules.facts import IPV4_MAPPED, Address, Claim
 from rules.geography import TERRITORIES, Jurisdiction, Region
 from rules.iso3166 import COUNTRIES
 from service.geo.addresses import unwrapped
 from service.geo.database import open_database
 from service.geo.reserved import BLOCKS
-from service.geo.snapshot import Snapshot
+from service.geo.snapshot import INVALID, Snapshot
 from service.locations import DATA, EMBEDDED, MEMO_SIZE, Located, Locations, locate_row, open_locations
 from tests.service.address_databases import Records, write_database
 
@@ -73,7 +73,7 @@ def test_a_reserved_address_has_no_claims_and_its_kind_is_known(network: str) ->
 
 
 def test_nothing_is_known_of_an_invalid_address() -> None:
-    assert LOCATIONS.locate("nonsense") == Located("invalid", None, NOWHERE, None)
+    assert LOCATIONS.locate("nonsense") == Located(None, INVALID)
 
 
 def test_every_network_in_the_table_of_territories_lies_in_its_territory() -> None:
@@ -200,7 +200,7 @@ def test_an_address_in_use_outlives_a_scan() -> None:
     for number in range(3 * MEMO_SIZE):
         locations.locate(_ipv6(0x2A00 << 112 | number))
         if number % 1000 == 0:
-            assert locations.locate("2002:808:808::1") is used
+            assert locations.locate("2002:808:808::1").address is used.address  # the same object, not only as large
 
 
 def test_another_snapshot_forgets_what_the_old_one_said(tmp_path: Path) -> None:
