@@ -1,18 +1,22 @@
 """Requests that are not known wait for the end of their turn, and are decided together: each as it would be alone."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from service.fast_lane.lane import FastLane
 from service.fast_lane.lookup import LookedUp, Lookup
+from service.fast_lane.protocol import FastLaneProtocol
 from service.fast_lane.questions import Question
 from service.screenings import AccountCell, ResourceCell
 from tests.service.both_ways import Pair, pair_over
 from tests.service.conftest import write_world
 from tests.service.connections import RECEIVED_BYTES
-from tests.service.test_fast_lane_asked import ask, lane_of
+from tests.service.test_fast_lane_asked import ask, lane_of, recorded
 
 ACCOUNTS = ("acct-near", "acct-half")
 
@@ -48,6 +52,25 @@ async def at_once(pair: Pair, pieces: Sequence[Sequence[bytes]], *, leaving: int
 
 def expected(pair: Pair, request: bytes) -> bytes:
     return pair.connections[1].exchange([request]).received.partition(b"\r\n\r\n")[2]
+
+
+def reported(pair: Pair, patched: pytest.MonkeyPatch) -> list[Exception]:
+    """The faults of the fast lane, from now on."""
+    faults: list[Exception] = []
+    patched.setattr(pair.fast.protocol, "report", staticmethod(faults.append))
+    return faults
+
+
+def failing_at(call: int, done: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, but that one call of it fails."""
+    calls = count(1)
+
+    def failing(*given: object) -> object:
+        if next(calls) == call:
+            raise MemoryError
+        return done(*given)
+
+    return failing
 
 
 def test_what_waits_is_answered_by_the_lane_and_as_without_it(pair: Pair) -> None:
@@ -88,9 +111,7 @@ def test_a_fault_keeps_no_answer_back(pair: Pair, monkeypatch: pytest.MonkeyPatc
             raise MemoryError
         return answered(lookup, numbers, questions, accounts, resources)
 
-    faults: list[BaseException] = []
-    protocol = pair.fast.protocol
-    monkeypatch.setattr(protocol, "report", staticmethod(faults.append))
+    faults = reported(pair, monkeypatch)
     monkeypatch.setattr(Lookup, "_answered", failing)
     requests = [ask(ACCOUNTS[number % 2], f"8.8.8.{number}") for number in range(1, 9)]
     before = pair.answered
@@ -98,6 +119,27 @@ def test_a_fault_keeps_no_answer_back(pair: Pair, monkeypatch: pytest.MonkeyPatc
     assert pair.answered == before + 4
     assert {type(fault) for fault in faults} == {MemoryError}
     assert [answers for (answers,) in given] == [expected(pair, request) for request in requests]
+
+
+def test_a_fault_amid_the_answers_has_no_other_decided_twice(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = reported(pair, monkeypatch)
+    kept = recorded(pair, monkeypatch)
+    monkeypatch.setattr(FastLane, "_told", failing_at(3, FastLane._told))
+    own_id = b"X-Request-ID: own\r\nHost:"
+    requests = [ask("acct-near", f"8.8.8.{last}").replace(b"Host:", own_id) for last in range(1, 6)]
+    given = pair.loop.run_until_complete(at_once(pair, [[request] for request in requests]))
+    assert [answers for (answers,) in given] == [expected(pair, request) for request in requests]
+    assert sum(len(hits.ids) for hits in kept) == len(requests)  # the one that failed is answered when it is parsed
+    assert [type(fault) for fault in faults] == [MemoryError]
+
+
+def test_a_fault_of_the_ordinary_way_keeps_no_other_from_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = reported(pair, monkeypatch)
+    monkeypatch.setattr(FastLaneProtocol, "_parse", failing_at(1, FastLaneProtocol._parse))
+    requests = [ask("acct-gone", f"8.8.8.{last}") for last in (1, 2)]
+    given = pair.loop.run_until_complete(at_once(pair, [[request] for request in requests]))
+    assert given == [[], [expected(pair, requests[1])]]
+    assert [type(fault) for fault in faults] == [MemoryError]
 
 
 def test_nobody_answers_a_client_that_left_while_it_waited(pair: Pair) -> None:
